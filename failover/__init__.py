@@ -1,0 +1,1 @@
+"""Who should be the writer: detection, the promotion rule, and the monitor that acts on it."""
