@@ -51,7 +51,6 @@ test: $(VENV)/.installed-dev
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/ruff format --check --diff $(SOURCES)
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
