@@ -1,7 +1,8 @@
 """A disk in memory that can crash, tear writes, fill up and fail chosen calls.
 
-A `Platter` is what survives a process; a `MemoryDisk` is one process's access to it. What was synced is
-certain after a crash; of each unsynced write a crash may keep all, nothing or any of its sectors.
+A `Platter` is what survives a process; a `MemoryDisk` is one process's access to it. What was
+synced is certain after a crash; of each unsynced write a crash may keep all, nothing or any of its
+sectors.
 """
 
 from __future__ import annotations

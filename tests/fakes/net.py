@@ -1,7 +1,7 @@
 """A network in memory: bounded buffers, partial sends, refused and lost connections, hand-off.
 
-Everything that shares a `World` can reach everything else in it. Delivery is immediate; delay, loss and
-partitions belong to the simulation, not here.
+Everything that shares a `World` can reach everything else in it. Delivery is immediate; delay, loss
+and partitions belong to the simulation, not here.
 """
 
 from __future__ import annotations
