@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 
 from volume.errors import Fenced, NotWritable, QuorumLost, QuorumTimeout, StaleEpoch
 from volume.model import Lsn
-from volume.records import CPL, apply_change, encode_record
+from volume.records import CPL, FULL, apply_change, encode_record
 
 TRUNCATION_GAP = 1000
 
@@ -39,9 +39,9 @@ class FakeStorage:
     reachable: int = 6
     held: bool = False
     collected: int = 0  # log at or below is gone
-    # page -> LSNs and images, ascending; only what is logged and not annulled
+    # page -> LSNs and changes, ascending; only what is logged and not annulled
     lsns: dict[int, list[int]] = field(factory=dict)
-    images: dict[int, list[bytes]] = field(factory=dict)
+    changes: dict[int, list[tuple[int, bytes]]] = field(factory=dict)
     mtrs: list[tuple[int, int, bytes]] = field(factory=list)  # epoch, CPL, blob
     volumes: list[FakeVolume] = field(factory=list)
     changed: trio.Event = field(factory=trio.Event)
@@ -65,12 +65,12 @@ class FakeStorage:
         self.changed.set()
         self.changed = trio.Event()
 
-    def log(self, epoch: int, cpl: int, blob: bytes, changes: list[tuple[int, int, int, bytes]]) -> None:
+    def log(
+        self, epoch: int, cpl: int, blob: bytes, changes: list[tuple[int, int, int, bytes]]
+    ) -> None:
         self.mtrs.append((epoch, cpl, blob))
         for lsn, page_no, flags, payload in changes:
-            images = self.images.setdefault(page_no, [])
-            base = images[-1] if images else None
-            images.append(apply_change(base, flags, payload, self.page_size))
+            self.changes.setdefault(page_no, []).append((flags, payload))
             self.lsns.setdefault(page_no, []).append(lsn)
         if not self.held:
             self._settle(cpl)
@@ -79,14 +79,19 @@ class FakeStorage:
         self.mtrs = [m for m in self.mtrs if m[1] <= self.vdl]
         for page_no, lsns in self.lsns.items():
             keep = bisect_right(lsns, self.vdl)
-            del lsns[keep:], self.images[page_no][keep:]
+            del lsns[keep:], self.changes[page_no][keep:]
 
     def read(self, page_no: int, at: int) -> tuple[int, bytes | None]:
         lsns = self.lsns.get(page_no, [])
         index = bisect_right(lsns, at)
         if not index:
             return 0, None
-        return lsns[index - 1], self.images[page_no][index - 1]
+        changes = self.changes[page_no]
+        first = max(n for n in range(index) if n == 0 or changes[n][0] & FULL)
+        image: bytes | None = None
+        for flags, payload in changes[first:index]:
+            image = apply_change(image, flags, payload, self.page_size)
+        return lsns[index - 1], image
 
 
 class FakeVolume:

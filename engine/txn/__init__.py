@@ -1,0 +1,1 @@
+"""Transactions: who may write, and what a refusal or a lost outcome is called."""
