@@ -1,8 +1,8 @@
 """The monitor's history: append-only records, one JSON line each with its own checksum.
 
 Purpose: what was detected, decided and done, with the reasons per member, surviving restarts.
-Invariants: records are numbered without gaps within a file; a torn or damaged tail ends the scan
-and is cut off before the next append; nothing is ever rewritten.
+Invariants: numbers only grow; a torn or damaged tail ends the scan and is cut off before the next
+append; nothing is ever rewritten.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def scan(data: bytes) -> Scan:
         if end < 0:
             break
         record = _decode(data[offset:end])
-        if record is None or (records and record.number != records[-1].number + 1):
+        if record is None or (records and record.number <= records[-1].number):
             break
         records.append(record)
         offset = end + 1

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from attrs import evolve
 
 from failover.decide import current_writer
-from failover.decision import Failure, FailureKind, ForeignClaim, Reign, View
+from failover.decision import Failure, ForeignClaim, Reign, View
 from failover.observe import Observation, Role
 from failover.promotion import Outcome, OutcomeKind
 from failover.topology import Topology
@@ -104,10 +104,3 @@ class Memory:
             failure = Failure(outcome.member, outcome.failure, outcome.text, now)
             view = evolve(view, failures=(*view.failures, failure)[-FAILURES_KEPT:])
         self.view = view
-
-    def on_internal_error(self, member: str, text: str, now: float) -> None:
-        """The action itself broke. It counts like any failed attempt, so that it is not repeated
-        without end."""
-        failure = Failure(member, FailureKind.REFUSED, text, now)
-        failures = (*self.view.failures, failure)[-FAILURES_KEPT:]
-        self.view = evolve(self.view, running=None, failures=failures)

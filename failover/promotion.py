@@ -21,7 +21,7 @@ from attrs import define, field, frozen
 
 from failover.decision import FailureKind, Promote, Switchover
 from failover.timeouts import Timeouts
-from failover.topology import Claim, Topology
+from failover.topology import Claim
 
 
 class Step(Enum):
@@ -40,10 +40,11 @@ class OutcomeKind(Enum):
 
 @frozen
 class WriteClaim:
-    """Compare-and-set the document to carry this claim."""
+    """Compare-and-set the document to carry this claim. It loses to any claim but the one known
+    when the decision was made."""
 
-    topology: Topology
-    timeout: float
+    claim: Claim
+    instead_of: Claim | None
 
 
 @frozen
@@ -101,7 +102,7 @@ class Promotion:
     on until an Outcome comes out."""
 
     plan: Promote | Switchover
-    topology: Topology
+    known_claim: Claim | None
     token: str
     timeouts: Timeouts
     step: Step = Step.CLAIM
@@ -112,7 +113,7 @@ class Promotion:
     def begin(self, now: float) -> Effect:
         claim = Claim(self.plan.target, self.token, self.plan.reason)
         self._began = now
-        return WriteClaim(self.topology.claimed(claim), self.timeouts.document)
+        return WriteClaim(claim, self.known_claim)
 
     def on_result(self, result: StepResult, now: float) -> Effect:
         self._record(result, now)

@@ -18,8 +18,10 @@ from collections.abc import Callable
 
 from attrs import fields, frozen
 
+from runtime.errors import OperatingError
 
-class TimeoutsRefused(Exception):
+
+class TimeoutsRefused(OperatingError):
     """The configured timeouts contradict each other; the text names every broken relation."""
 
 

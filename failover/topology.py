@@ -16,6 +16,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from runtime.errors import OperatingError
 from runtime.net import Address
 
 FORMAT = 1
@@ -23,7 +24,7 @@ TIER_BEST = 0
 TIER_LAST = 15
 
 
-class TopologyUnreadable(Exception):
+class TopologyUnreadable(OperatingError):
     """The stored document is not one this version understands."""
 
 
@@ -80,14 +81,21 @@ class Topology:
             return self
         return evolve(self, members=kept, last_change="members as configured")
 
-    def claimed(self, claim: Claim) -> Topology:
+    def claimed(self, claim: Claim, instead_of: Claim | None) -> Topology | None:
+        """None when somebody else's claim came in between."""
+        current = self.claim
+        if current is not None and current != instead_of and current.token != claim.token:
+            return None
         return evolve(self, claim=claim, last_change=f"claim for {claim.target}: {claim.reason}")
 
-    def written_by(self, writer: str, epoch: int) -> Topology:
+    def written_by(self, writer: str, epoch: int) -> Topology | None:
+        """None when a newer writer is known already."""
+        if epoch < self.epoch:
+            return None
         return evolve(
             self,
             writer=writer,
-            epoch=max(epoch, self.epoch),
+            epoch=epoch,
             claim=None,
             last_change=f"{writer} writes at epoch {epoch}",
         )

@@ -1,0 +1,120 @@
+"""Keeping the topology document: read it, and change it by compare-and-set.
+
+Purpose: the shell between `Topology` and the store on the storage nodes. Remembers the generation
+last read, so that a claim costs one round trip and no read.
+Invariants: one operation at a time; a change is made from the document as it is when its turn
+comes; after a lost race the document has been read again before the caller hears of it, so that
+the next decision sees what won.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import trio
+
+from failover import topology as codec
+from failover.decision import FailureKind
+from failover.promotion import Failed, StepResult, Succeeded
+from failover.topology import Member, Topology, Versioned
+from runtime.seams import Runtime
+from volume.errors import Conflict, VolumeError
+
+# The wished document made from the current one; None when the current one forbids it.
+Change = Callable[[Topology], Topology | None]
+
+
+class DocumentStore(Protocol):
+    """volume.topologydoc.TopologyStore, as much of it as is used here."""
+
+    async def read(self) -> tuple[int, bytes]:
+        """Generation 0 and no bytes when there is none yet."""
+        ...
+
+    async def write(self, expected_generation: int, data: bytes) -> int:
+        """The new generation; raises Conflict when the expected one is not the newest."""
+        ...
+
+
+class DocumentKeeper:
+    """One process's copy of the document."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        store: DocumentStore,
+        *,
+        timeout: float,
+        on_read: Callable[[Topology], None],
+        on_error: Callable[[str], None],
+    ) -> None:
+        self.current: Versioned | None = None
+        self._runtime = runtime
+        self._store = store
+        self._timeout = timeout
+        self._on_read = on_read
+        self._on_error = on_error
+        self._lock = trio.Lock()
+
+    async def open(
+        self, members: tuple[Member, ...], *, pause_first: float, pause_max: float
+    ) -> None:
+        """Read the document until that works, and bring its members up to the configuration."""
+        pause = pause_first
+        while isinstance(result := await self._open_once(members), Failed):
+            self._runtime.trace.warn("topology_not_opened", reason=result.text)
+            await self._runtime.clock.sleep(pause * self._runtime.rng.uniform(0.5, 1.0))
+            pause = min(2 * pause, pause_max)
+
+    async def _open_once(self, members: tuple[Member, ...]) -> StepResult:
+        read = await self.refresh()
+        if isinstance(read, Failed):
+            return read
+        return await self.change(lambda topology: topology.with_members(members))
+
+    async def refresh(self) -> StepResult:
+        async with self._lock:
+            return await self._guarded(self._read)
+
+    async def change(self, change: Change) -> StepResult:
+        """Replace the document, provided that nobody else did since it was last read."""
+        async with self._lock:
+            if self.current is None:
+                return Failed(FailureKind.DOCUMENT, "the topology document was never read")
+            wanted = change(self.current.topology)
+            if wanted is None:
+                return Failed(FailureKind.CLAIM_LOST, self.current.topology.last_change)
+            if wanted == self.current.topology:
+                return Succeeded()
+            return await self._guarded(lambda: self._write(wanted))
+
+    async def _guarded(self, operation: Callable[[], Awaitable[None]]) -> StepResult:
+        text = f"no answer within {self._timeout:g} s"
+        lost = False
+        with trio.move_on_after(self._timeout):
+            try:
+                await operation()
+                return Succeeded()
+            except Conflict as error:
+                text, lost = str(error), True
+            except (VolumeError, codec.TopologyUnreadable) as error:
+                text = str(error)
+        if not lost:
+            self._on_error(text)
+            return Failed(FailureKind.DOCUMENT, text)
+        reread = await self._guarded(self._read)
+        return reread if isinstance(reread, Failed) else Failed(FailureKind.CLAIM_LOST, text)
+
+    async def _read(self) -> None:
+        generation, data = await self._store.read()
+        self._keep(generation, codec.decode(data) if data else Topology())
+
+    async def _write(self, topology: Topology) -> None:
+        assert self.current is not None
+        generation = await self._store.write(self.current.generation, codec.encode(topology))
+        self._keep(generation, topology)
+
+    def _keep(self, generation: int, topology: Topology) -> None:
+        self.current = Versioned(generation, topology)
+        self._on_read(topology)
