@@ -60,7 +60,7 @@ class VolumeConfig:
     volume_id: str
     page_size: int = field(default=limits.PAGE_SIZE_DEFAULT)
     segment_size: int = field(default=limits.SEGMENT_SIZE_DEFAULT)
-    nodes: tuple[StorageNodeInfo, ...] = ()
+    nodes: tuple[StorageNodeInfo, ...] = field(default=())
 
     @page_size.validator
     def _check_page_size(self, _attribute: object, value: int) -> None:
