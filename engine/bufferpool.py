@@ -1,4 +1,4 @@
-"""The buffer pool: page -> chain of versions, newest first, bounded in bytes.
+"""Pure: the buffer pool: page -> chain of versions, newest first, bounded in bytes.
 
 Every SQLite connection of the instance reads through this pool at a snapshot LSN of its own, so
 the pool is also what makes the instance multi-version: a writer adds versions on top, open

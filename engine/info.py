@@ -1,4 +1,4 @@
-"""What an instance knows about itself and its cluster, as SQL shows it.
+"""Pure: what an instance knows about itself and its cluster, as SQL shows it.
 
 System variables, `information_schema.replica_host_status`, the process list and KILL read this
 object; role, replication and listener write it. No I/O.

@@ -21,6 +21,7 @@ import trio
 
 from engine.bufferpool import BufferPool
 from engine.txn.errors import (
+    Interrupted,
     LockWaitTimeout,
     OutcomeUnknown,
     ReadOnlyInstance,
@@ -36,6 +37,7 @@ from volume.model import Lsn, PageNo
 from volume.records import make_change
 
 __all__ = [
+    "Interrupted",
     "LockWaitTimeout",
     "OutcomeUnknown",
     "ReadOnlyInstance",
@@ -357,8 +359,13 @@ class StoreConnection:
         return False
 
     def interrupt(self) -> None:
-        """Stop the running statement, from another task."""
+        """Stop the running statement, from another task, wherever it waits.
+
+        It ends with apsw.InterruptError or Interrupted. A commit that was logged is not stopped.
+        """
         self.db.interrupt()
+        self._file.interrupt()
+        self._store.lock.give_up(self, Interrupted("Query execution was interrupted"))
 
     def close(self) -> None:
         """Roll back and close; the connection must not be inside a statement."""

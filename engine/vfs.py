@@ -25,7 +25,7 @@ import greenback
 import trio
 
 from engine.bufferpool import BufferPool
-from engine.txn.errors import VolumeUnavailable
+from engine.txn.errors import Interrupted, VolumeUnavailable
 from runtime.seams import Runtime
 from volume.errors import VolumeError
 from volume.model import Lsn, PageNo
@@ -107,7 +107,7 @@ class SnapshotFile:
     """One connection's view of the volume; the methods are SQLite's sqlite3_io_methods."""
 
     __slots__ = ("_distrusted", "_fetcher", "_mask", "_page0", "_pool", "_shift", "_size", "_slots",
-                 "at", "page_size", "writes")  # fmt: skip
+                 "_waiting", "at", "page_size", "writes")  # fmt: skip
 
     def __init__(self, pool: BufferPool, fetcher: PageFetcher) -> None:
         self.page_size = pool.page_size
@@ -120,6 +120,7 @@ class SnapshotFile:
         self._mask = pool.page_size - 1
         self._page0: bytes | None = None
         self._distrusted = False
+        self._waiting: trio.CancelScope | None = None
         self._size = 0
 
     def page(self, page_no: int) -> bytes:
@@ -141,7 +142,17 @@ class SnapshotFile:
                 return image
         if self.at == UNPINNED:
             raise RuntimeError("the session read the volume without pinning a snapshot")
-        return greenback.await_(self._fetcher.fetch(page_no, self.at))
+        return greenback.await_(self._miss(page_no))
+
+    async def _miss(self, page_no: int) -> bytes:
+        with trio.CancelScope() as self._waiting:
+            return await self._fetcher.fetch(page_no, self.at)
+        raise Interrupted("Query execution was interrupted")
+
+    def interrupt(self) -> None:
+        """End a wait for a page; whoever waits gets Interrupted."""
+        if self._waiting is not None:
+            self._waiting.cancel()
 
     def distrust_cache(self) -> None:
         """Make SQLite drop its page cache at the next transaction, whatever page 0 says."""

@@ -1,4 +1,4 @@
-"""What the transaction layer refuses, and what it cannot know. SQL turns these into MySQL errors.
+"""Pure: what the transaction layer refuses, and what it cannot know; SQL gives these numbers.
 
 `OutcomeUnknown` is the third answer beside yes and no: the commit was shipped and may be durable,
 now or later. It must never be reported as a failure that can be repeated safely.
@@ -33,3 +33,7 @@ class OutcomeUnknown(StoreError):
 
 class SessionCut(StoreError):
     """The transaction was ended from outside: the instance stopped being the writer."""
+
+
+class Interrupted(StoreError):
+    """The statement was ended by KILL QUERY or a timeout (MySQL error 1317)."""

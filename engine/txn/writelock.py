@@ -72,6 +72,15 @@ class WriteLock:
         self.holder = waiter.holder
         waiter.ready.set()
 
+    def give_up(self, holder: object, failure: StoreError) -> None:
+        """Make one waiter stop waiting, if it does."""
+        for waiter in self._waiters:
+            if waiter.holder is holder:
+                self._waiters.remove(waiter)
+                waiter.failure = failure
+                waiter.ready.set()
+                return
+
     def fail_waiters(self, failure: StoreError) -> None:
         """Send everyone in line away; the holder stays."""
         while self._waiters:
