@@ -49,6 +49,14 @@ class Session(Protocol):
         """End the session; its transaction is rolled back."""
         ...
 
+    def look(self, now: float) -> bool:
+        """Called now and then; True asks for `watch` to be started."""
+        ...
+
+    async def watch(self) -> None:
+        """Notice that the client goes away while its statement runs."""
+        ...
+
 
 @define(eq=False)
 class SessionRegistry:
@@ -58,6 +66,7 @@ class SessionRegistry:
     monotonic: Callable[[], float]
     total: int = 0  # ever connected
     questions: int = 0  # statements of sessions that have ended; the living count their own
+    prepared: int = 0  # prepared statements of all sessions
     _counter: int = 0
     _sessions: dict[int, Session] = field(factory=dict)
 

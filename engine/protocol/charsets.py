@@ -20,6 +20,11 @@ class Charset:
     default_collation: int
     longest: int  # bytes of one character
 
+    @property
+    def results_codec(self) -> str:
+        """For rows: `binary` asks for the bytes as they are stored, which is UTF-8."""
+        return "utf-8" if self.name == "binary" else self.codec
+
 
 UTF8MB4: Final = Charset("utf8mb4", "utf-8", 255, 4)
 BINARY: Final = Charset("binary", "latin-1", 63, 1)

@@ -75,15 +75,13 @@ class Metadata:
 
     __slots__ = (
         "_brackets",
-        "_definitions",
         "columns",
-        "results_charset",
+        "definitions",
     )
 
     def __init__(self, columns: tuple[Column, ...], results_charset: int | None) -> None:
         self.columns = columns
-        self.results_charset = results_charset
-        self._definitions = [definition(column, results_charset) for column in columns]
+        self.definitions = [definition(column, results_charset) for column in columns]
         # status -> (head, sequence id of the first row, EOF after one row)
         self._brackets: dict[int, tuple[bytes, int, bytes]] = {}
 
@@ -99,28 +97,4 @@ class Metadata:
     def head(self, status: int, sequence: int, warnings: int = 0) -> tuple[bytes, int]:
         """Column count, definitions and EOF from that sequence id on, and the next one."""
         count = encode_length(len(self.columns))
-        return frame_all([count, *self._definitions, eof(status, warnings)], sequence)
-
-    def definitions(self) -> list[bytes]:
-        return self._definitions
-
-
-class MetadataCache:
-    """Metadata by identity of the columns: plans keep theirs, so the same tuple comes again."""
-
-    __slots__ = ("_entries", "_most")
-
-    def __init__(self, most: int = 4096) -> None:
-        self._most = most
-        self._entries: dict[tuple[int, int | None], Metadata] = {}
-
-    def get(self, columns: tuple[Column, ...], results_charset: int | None) -> Metadata:
-        key = (id(columns), results_charset)
-        found = self._entries.get(key)
-        # An entry holds its tuple, so its id cannot have been reused while it is here.
-        if found is not None:
-            return found
-        if len(self._entries) >= self._most:
-            self._entries.clear()
-        found = self._entries[key] = Metadata(columns, results_charset)
-        return found
+        return frame_all([count, *self.definitions, eof(status, warnings)], sequence)

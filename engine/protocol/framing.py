@@ -28,6 +28,10 @@ class PacketReader:
         """Some bytes of a next packet are here already."""
         return bool(self._buffer)
 
+    def hold(self, data: bytes) -> None:
+        """Bytes that arrived before anybody asked for a packet."""
+        self._buffer += data
+
     def next_command(self, data: bytes = b"") -> bytes | None:
         """The payload of a packet that starts a new exchange (sequence ids from 0)."""
         if not self._joined:

@@ -15,6 +15,7 @@ from engine.protocol.primitives import encode_length, encode_string
 # The OK packet most statements get, header included: counts below 251 and no info.
 _SMALL_OK: Final = Struct("<IBBBHH").pack
 _EOF: Final = Struct("<BHH").pack
+_PREPARE_OK: Final = Struct("<BIHHBH").pack
 MAX_ERROR_TEXT: Final = 512  # MYSQL_ERRMSG_SIZE
 
 
@@ -45,3 +46,8 @@ def err_before_login(error: SqlError) -> bytes:
     """An error in place of a greeting: capabilities are not agreed, so no SQLSTATE."""
     text = error.message.encode("utf-8", "replace")[:MAX_ERROR_TEXT]
     return b"\xff" + error.errno.to_bytes(2, "little") + text
+
+
+def prepare_ok(number: int, columns: int, parameters: int, warnings: int = 0) -> bytes:
+    """COM_STMT_PREPARE_OK: the statement's number and what will follow."""
+    return _PREPARE_OK(0, number, columns, parameters, 0, warnings)
