@@ -1,0 +1,1 @@
+"""MySQL statements as text -> syntax trees (pure). Entry: `statements.parse_statement`."""
