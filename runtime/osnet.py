@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import trio
 from trio import lowlevel
@@ -30,6 +31,7 @@ from runtime.trace import Trace, where
 BACKLOG = 1024
 ACCEPTS_PER_WAKE = 64
 EXHAUSTED_PAUSE = 0.1
+LOCAL_PATH_MAX = 100  # bytes; systems allow 103 to 107
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Accepted = Callable[[socket.socket], Awaitable[None]]
@@ -101,7 +103,8 @@ class OsNet:
         with trio.move_on_after(timeout):
             try:
                 sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                await _connect(sock, path)
+                with _short_name(path) as name:
+                    await _connect(sock, name)
                 return OsHandoffChannel(sock)
             except OSError as error:
                 reason = error.strerror or str(error)
@@ -195,8 +198,26 @@ async def _listen(address: Address) -> socket.socket:
 
 
 def _listen_local(path: str) -> socket.socket:
-    _remove_stale(path)
-    return _bound(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), path, path)
+    try:
+        with _short_name(path) as name:
+            _remove_stale(name)
+            return _bound(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), name, path)
+    except OSError as error:
+        raise ListenFailed(f"cannot listen on {path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _short_name(path: str) -> Iterator[str]:
+    """A name for `path` that fits into a socket address, however deep the data directory lies."""
+    if len(os.fsencode(path)) <= LOCAL_PATH_MAX or not os.path.isdir("/proc/self/fd"):
+        yield path
+        return
+    directory, name = os.path.split(path)
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}/{name}"
+    finally:
+        os.close(fd)
 
 
 def _bound(sock: socket.socket, target: object, label: str) -> socket.socket:

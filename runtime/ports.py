@@ -17,6 +17,7 @@ def why_not_free(address: Address) -> OSError | None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((address.host, address.port))
+            sock.listen(1)
         except OSError as error:
             return error
     return None
