@@ -116,7 +116,8 @@ def page(run: Run) -> str:
             *table(run),
             "",
             "Reads and writes go through the writer endpoint unless the column says reader "
-            "endpoint. The trio is one source and two semi-sync replicas (AFTER_SYNC, sync_binlog=1, "
+            "endpoint. The trio is one source and two semi-sync replicas (AFTER_SYNC, "
+            "sync_binlog=1, "
             "innodb_flush_log_at_trx_commit=1); its replicas apply with one thread, the default.",
             "",
             "## Floors",

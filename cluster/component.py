@@ -19,6 +19,7 @@ import trio
 
 from cluster import config
 from cluster.exits import ExitCode, OperatorError
+from runtime.errors import OperatingError
 from runtime.seams import Runtime
 
 READY_WORD = "ready"
@@ -37,7 +38,10 @@ def run(kind: str, file: Path) -> None:
     # What is loaded now lives as long as the process: keep the collector from walking it again.
     gc.collect()
     gc.freeze()
-    trio.run(_main, body, runtime, envelope.stop_on_stdin_eof)
+    try:
+        trio.run(_main, body, runtime, envelope.stop_on_stdin_eof)
+    except (OperatingError, BaseExceptionGroup) as error:
+        raise _operator_error(error) from None
 
 
 async def _main(body: Body, runtime: Runtime, stop_on_stdin_eof: bool) -> None:
@@ -54,6 +58,19 @@ def _announce(address: object = None) -> None:
     hand.
     """
     print(READY_WORD if address is None else f"{READY_WORD} {address}", flush=True)
+
+
+def _operator_error(error: BaseException) -> BaseException:
+    """What operation brought about becomes one line; a bug keeps its traceback."""
+    found = error
+    if isinstance(error, BaseExceptionGroup):
+        operating, rest = error.split(OperatingError)
+        if operating is None or rest is not None:
+            return error
+        found = operating
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+    return OperatorError(ExitCode.FAILED, str(found))
 
 
 async def _stop_on_signal(scope: trio.CancelScope) -> None:
@@ -103,5 +120,3 @@ _BODIES: dict[str, Callable[[config.ComponentFile, str], Body]] = {
     "endpoint": _endpoint,
     "monitor": _monitor,
 }
-
-__all__ = ["READY_WORD", "ExitCode", "OperatorError", "run"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from attrs import frozen
 
 from runtime.clock import Clock
 
 POLL_SECONDS = 0.02
+_PROC = Path("/proc/self/stat")
 
 
 @frozen
@@ -35,7 +36,7 @@ def start_mark(pid: int) -> str | None:
     """Something that differs between two processes that had the same pid; None when there is
     none.
     """
-    if sys.platform == "linux":
+    if _PROC.exists():
         try:
             with open(f"/proc/{pid}/stat") as stat:
                 # The command name may hold spaces and parentheses: fields count from the last one.

@@ -1,0 +1,3 @@
+"""Whole clusters of real processes, started through the command line a user has, and broken on
+purpose.
+"""
