@@ -1,0 +1,1 @@
+"""Where clients connect: the writer and reader endpoints, and the sessions routed through them."""
