@@ -1,4 +1,4 @@
-"""The schedule of a comparison and what is concluded from it (pure).
+"""The schedule of a comparison and what is concluded from it.
 
 Systems run in turn within each round, so that a slow minute of the machine falls on all of them,
 and the order rotates from round to round. A ratio is taken within a round, between neighbours in

@@ -10,13 +10,14 @@ durable refers to them.
 from __future__ import annotations
 
 import errno
-import socket
 import sys
 from collections.abc import Iterator
 
 from attrs import frozen
 
 from cluster.exits import ExitCode, OperatorError
+from runtime.net import Address
+from runtime.ports import why_not_free
 
 LOOPBACK = "127.0.0.1"
 INTERNAL_OFFSET = 100
@@ -24,43 +25,34 @@ INTERNAL_SPAN = 2000
 
 
 @frozen
-class HostPort:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-@frozen
 class InstanceAddresses:
-    mysql: HostPort
-    control: HostPort
-    relay: HostPort
+    mysql: Address
+    control: Address
+    relay: Address
 
 
 @frozen
 class Addresses:
-    writer: HostPort
-    reader: HostPort
+    writer: Address
+    reader: Address
     instances: tuple[InstanceAddresses, ...]
-    storage: tuple[HostPort, ...]
-    router_control: HostPort
-    monitor: HostPort
+    storage: tuple[Address, ...]
+    router_control: Address
+    monitor: Address
 
 
-def instance_address(port: int, number: int, *, platform: str = sys.platform) -> HostPort:
+def instance_address(port: int, number: int, *, platform: str = sys.platform) -> Address:
     """Where instance `number` (from 1) speaks MySQL."""
     if platform == "linux":
-        return HostPort(f"127.0.0.{10 + number}", port)
-    return HostPort(LOOPBACK, port + 10 + number)
+        return Address(f"127.0.0.{10 + number}", port)
+    return Address(LOOPBACK, port + 10 + number)
 
 
 def plan(port: int, *, instances: int, storage_nodes: int) -> Addresses:
     """Choose every address, refusing taken public ones."""
     if not 1 <= port <= 65535 - INTERNAL_OFFSET - 64:
         raise OperatorError(ExitCode.USAGE, "--port must leave 164 ports above it, at most 65371")
-    writer, reader = HostPort(LOOPBACK, port), HostPort(LOOPBACK, port + 1)
+    writer, reader = Address(LOOPBACK, port), Address(LOOPBACK, port + 1)
     mysql = [instance_address(port, number) for number in range(1, instances + 1)]
     for address in (writer, reader, *mysql):
         require_free(address)
@@ -75,7 +67,7 @@ def plan(port: int, *, instances: int, storage_nodes: int) -> Addresses:
     )
 
 
-def require_free(address: HostPort) -> None:
+def require_free(address: Address) -> None:
     reason = _bind_error(address)
     if reason is None:
         return
@@ -97,9 +89,9 @@ def require_free(address: HostPort) -> None:
     )
 
 
-def _free_ports(first: int) -> Iterator[HostPort]:
+def _free_ports(first: int) -> Iterator[Address]:
     for port in range(first, min(first + INTERNAL_SPAN, 65536)):
-        address = HostPort(LOOPBACK, port)
+        address = Address(LOOPBACK, port)
         if _bind_error(address) is None:
             yield address
     raise OperatorError(
@@ -108,14 +100,7 @@ def _free_ports(first: int) -> Iterator[HostPort]:
     )
 
 
-def _bind_error(address: HostPort) -> int | None:
+def _bind_error(address: Address) -> int | None:
     """The errno of listening on `address`, None when it is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As a listener would: a port whose last connections linger in TIME_WAIT counts as free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address.host, address.port))
-            probe.listen(1)
-        except OSError as error:
-            return error.errno or errno.EIO
-    return None
+    error = why_not_free(address)
+    return None if error is None else error.errno or errno.EIO

@@ -1,4 +1,4 @@
-"""When to start a dead component again (pure).
+"""Pure: when to start a dead component again.
 
 The first restart is quick, because a crash is usually alone; a component that keeps dying is
 retried ever more slowly, and one that stayed up long enough starts over with the quick restart.

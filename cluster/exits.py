@@ -1,4 +1,4 @@
-"""Exit codes of the `sixfold` command and the error that carries one.
+"""Pure: exit codes of the `sixfold` command and the error that carries one.
 
 Scripts branch on these numbers, so a number never changes its meaning. Every message is one line
 that says what is wrong and what to do about it.

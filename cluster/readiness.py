@@ -9,10 +9,11 @@ from __future__ import annotations
 from functools import partial
 
 import pymysql
-import trio
 
-from cluster.addresses import Addresses, HostPort
+from cluster.addresses import Addresses
+from runtime.net import Address
 from runtime.seams import Runtime
+from runtime.threads import run_blocking
 
 USER = "admin"
 ATTEMPT_SECONDS = 5.0
@@ -27,11 +28,11 @@ async def prove(addresses: Addresses, runtime: Runtime) -> None:
 
 
 async def _until(runtime: Runtime, attempt: partial[bool]) -> None:
-    while not await trio.to_thread.run_sync(attempt, abandon_on_cancel=True):
+    while not await run_blocking(attempt):
         await runtime.clock.sleep(RETRY_INTERVAL)
 
 
-def _answers(address: HostPort, statement: str, expected: int) -> bool:
+def _answers(address: Address, statement: str, expected: int) -> bool:
     try:
         connection = pymysql.connect(
             host=address.host,

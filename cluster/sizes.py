@@ -1,4 +1,4 @@
-"""Byte sizes as people write them: 4096, 64KiB, 10GiB (pure)."""
+"""Pure: byte sizes as people write them: 4096, 64KiB, 10GiB."""
 
 from __future__ import annotations
 

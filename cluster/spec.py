@@ -1,4 +1,4 @@
-"""What a data directory is: the properties of a cluster fixed when its volume is created (pure).
+"""Pure: what a data directory is: the properties of a cluster fixed when its volume is created.
 
 Invariants: a spec is checked as a whole when it is made, and no later start may contradict it,
 because page size, segment size and the instances' names are baked into the volume and its topology

@@ -1,4 +1,4 @@
-"""Builds every component's configuration from the spec and the addresses of this start (pure).
+"""Builds every component's configuration from the spec and the addresses of this start.
 
 The one place that knows how the components fit together. It writes plain JSON values: the launcher
 must not import the packages it starts (an SQL parser, SQLite), and the component checks its part
@@ -14,9 +14,10 @@ from typing import Any
 
 from attrs import frozen
 
-from cluster.addresses import Addresses, HostPort
+from cluster.addresses import Addresses
 from cluster.datadir import DataDir
 from cluster.spec import AZS, ClusterSpec, instance_ids, storage_ids
+from runtime.net import Address
 
 Json = dict[str, Any]
 
@@ -27,8 +28,8 @@ class Component:
 
     name: str
     kind: str  # the subcommand that runs it
-    address: HostPort  # what a person would want to know; the RPC port unless it speaks MySQL
-    control: HostPort
+    address: Address  # what a person would want to know; the RPC port unless it speaks MySQL
+    control: Address
     az: str
     tier: int | None
     root: Path

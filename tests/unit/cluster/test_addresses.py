@@ -7,15 +7,15 @@ import socket
 import pytest
 
 from cluster import addresses
-from cluster.addresses import HostPort
 from cluster.exits import ExitCode, OperatorError
+from runtime.net import Address
 
 
 @pytest.fixture
 def port() -> int:
     """A port that is free with the one above it."""
     for candidate in range(31000, 32000):
-        if all(addresses._bind_error(HostPort("127.0.0.1", candidate + n)) is None for n in (0, 1)):
+        if all(addresses._bind_error(Address("127.0.0.1", candidate + n)) is None for n in (0, 1)):
             return candidate
     raise AssertionError("no free ports")
 
@@ -23,8 +23,8 @@ def port() -> int:
 def test_public_addresses_follow_the_contract(port: int):
     found = addresses.plan(port, instances=3, storage_nodes=6)
     assert (str(found.writer), str(found.reader)) == (f"127.0.0.1:{port}", f"127.0.0.1:{port + 1}")
-    assert addresses.instance_address(3306, 2, platform="linux") == HostPort("127.0.0.12", 3306)
-    assert addresses.instance_address(3306, 2, platform="darwin") == HostPort("127.0.0.1", 3318)
+    assert addresses.instance_address(3306, 2, platform="linux") == Address("127.0.0.12", 3306)
+    assert addresses.instance_address(3306, 2, platform="darwin") == Address("127.0.0.1", 3318)
 
 
 def test_internal_ports_are_distinct_loopback_and_above(port: int):

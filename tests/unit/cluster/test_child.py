@@ -13,12 +13,12 @@ import pytest
 import trio
 
 from cluster import launcher
-from cluster.addresses import HostPort
 from cluster.child import Child, ending, write_config
 from cluster.datadir import DataDir
 from cluster.exits import OperatorError
 from cluster.wiring import Component
 from runtime.clock import SystemClock
+from runtime.net import Address
 
 PROGRAM = (sys.executable, str(Path(__file__).with_name("fake_component.py")))
 LIMIT = 20.0
@@ -36,8 +36,8 @@ async def make_child(tmp_path: Path) -> AsyncIterator[Callable[..., Child]]:
         part = Component(
             name=f"part-{len(made)}",
             kind="storage",
-            address=HostPort("127.0.0.1", 1),
-            control=HostPort("127.0.0.1", 1),
+            address=Address("127.0.0.1", 1),
+            control=Address("127.0.0.1", 1),
             az="a",
             tier=None,
             root=tmp_path,

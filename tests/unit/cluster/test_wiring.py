@@ -9,25 +9,26 @@ from typing import Any
 import pytest
 
 from cluster import config, wiring
-from cluster.addresses import Addresses, HostPort, InstanceAddresses
+from cluster.addresses import Addresses, InstanceAddresses
 from cluster.datadir import DataDir
 from cluster.exits import OperatorError
 from cluster.spec import Requested, create
+from runtime.net import Address
 
 ADDRESSES = Addresses(
-    writer=HostPort("127.0.0.1", 3306),
-    reader=HostPort("127.0.0.1", 3307),
+    writer=Address("127.0.0.1", 3306),
+    reader=Address("127.0.0.1", 3307),
     instances=tuple(
         InstanceAddresses(
-            HostPort(f"127.0.0.{10 + n}", 3306),
-            HostPort("127.0.0.1", 3420 + n),
-            HostPort("127.0.0.1", 3440 + n),
+            Address(f"127.0.0.{10 + n}", 3306),
+            Address("127.0.0.1", 3420 + n),
+            Address("127.0.0.1", 3440 + n),
         )
         for n in (1, 2, 3)
     ),
-    storage=tuple(HostPort("127.0.0.1", 3406 + n) for n in range(6)),
-    router_control=HostPort("127.0.0.1", 3460),
-    monitor=HostPort("127.0.0.1", 3461),
+    storage=tuple(Address("127.0.0.1", 3406 + n) for n in range(6)),
+    router_control=Address("127.0.0.1", 3460),
+    monitor=Address("127.0.0.1", 3461),
 )
 SPEC = create(Requested(seed=5), volume_id="v")
 PARTS = wiring.components(SPEC, ADDRESSES, DataDir(Path("/d")), Path("/d/run"))
