@@ -35,21 +35,22 @@ class Component:
     root: Path
     config: Json
 
-    def envelope(self, seed: int | None) -> Json:
+    def envelope(self, seed: int | None, *, launched: bool = True) -> Json:
+        """The component's configuration file; `launched` when a launcher holds its life line."""
         return {
             "kind": self.kind,
             "name": self.name,
             "root": str(self.root),
             "seed": seed,
-            "stop_on_stdin_eof": True,
+            "stop_on_stdin_eof": launched,
             "config": self.config,
         }
 
 
 def components(
-    spec: ClusterSpec, addresses: Addresses, data: DataDir, sockets: Path
+    spec: ClusterSpec, addresses: Addresses, data: DataDir, sockets: Path | None
 ) -> list[Component]:
-    """All processes, storage first."""
+    """All processes, storage first. Without `sockets` the router relays instead of handing off."""
     volume = volume_config(spec, addresses)
     return [
         *_storage(addresses, data, volume),
@@ -93,7 +94,7 @@ def _storage(addresses: Addresses, data: DataDir, volume: Json) -> list[Componen
 
 
 def _instances(
-    spec: ClusterSpec, addresses: Addresses, data: DataDir, sockets: Path, volume: Json
+    spec: ClusterSpec, addresses: Addresses, data: DataDir, sockets: Path | None, volume: Json
 ) -> list[Component]:
     ids = instance_ids(spec)
     peers = [
@@ -116,7 +117,7 @@ def _instances(
                 "mysql_listen": str(own.mysql),
                 "relay_listen": str(own.relay),
                 "control_listen": str(own.control),
-                "handoff_path": str(handoff_path(sockets, instance_id)),
+                "handoff_path": handoff_path(sockets, instance_id),
                 "volume": volume,
                 "peers": peers,
             },
@@ -125,7 +126,9 @@ def _instances(
     ]
 
 
-def _router(spec: ClusterSpec, addresses: Addresses, data: DataDir, sockets: Path) -> Component:
+def _router(
+    spec: ClusterSpec, addresses: Addresses, data: DataDir, sockets: Path | None
+) -> Component:
     return Component(
         name="router",
         kind="endpoint",
@@ -139,7 +142,7 @@ def _router(spec: ClusterSpec, addresses: Addresses, data: DataDir, sockets: Pat
             "reader_listen": str(addresses.reader),
             "control_listen": str(addresses.router_control),
             "instances": [
-                member | {"relay": str(own.relay), "handoff_path": str(handoff_path(sockets, name))}
+                member | {"relay": str(own.relay), "handoff_path": handoff_path(sockets, name)}
                 for name, own, member in zip(
                     instance_ids(spec), addresses.instances, members(spec, addresses), strict=True
                 )
@@ -187,8 +190,8 @@ def promotion_seed(spec: ClusterSpec) -> int:
     return spec.seed if spec.seed is not None else zlib.crc32(spec.volume_id.encode())
 
 
-def handoff_path(sockets: Path, instance_id: str) -> Path:
-    return sockets / f"{instance_id}.sock"
+def handoff_path(sockets: Path | None, instance_id: str) -> str | None:
+    return None if sockets is None else str(sockets / f"{instance_id}.sock")
 
 
 def state(
