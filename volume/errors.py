@@ -139,6 +139,12 @@ class StorageFull(VolumeError):
     code = "storage_full"
 
 
+class StorageBroken(VolumeError):
+    """A sync failed: what is on the disk is no longer known, the node has to start again."""
+
+    code = "storage_broken"
+
+
 class FormatMismatch(VolumeError):
     """The data directory was written by another format version, or is not ours."""
 
@@ -228,6 +234,7 @@ _PLAIN: dict[str, type[VolumeError]] = {
         WrongVolume,
         BadRequest,
         StorageFull,
+        StorageBroken,
         FormatMismatch,
         QuorumLost,
         QuorumTimeout,

@@ -1,0 +1,149 @@
+"""Reading a page version: base image plus the records up to the read point.
+
+A page or record that fails its checksum is replaced from a peer; if none can, the read is refused
+with ``page_corrupt``.  Nothing is ever served that was not verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import trio
+
+from runtime.disk import DiskError
+from runtime.trace import Trace
+from volume.errors import PageCorrupt, RecordError, TooOld
+from volume.logindex import Located
+from volume.logstore import LogGone
+from volume.materialize import PageBuilder
+from volume.messages import PageVersion
+from volume.records import FULL
+from volume.replica import Replica
+
+# (pg, page_no, lsn) -> that version from some peer, None if no peer has it.
+PeerRead = Callable[[int, int, int], Awaitable[PageVersion | None]]
+
+_ATTEMPTS = 4
+# Records applied before other tasks get a turn.
+_SLICE = 64
+
+
+class _Moved(Exception):
+    """The page changed its base while it was being read: start over."""
+
+
+class PageReader:
+    """Reads the pages of one segment."""
+
+    def __init__(self, replica: Replica, peer_read: PeerRead, trace: Trace) -> None:
+        self._replica = replica
+        self._peer_read = peer_read
+        self._trace = trace
+        self._repairing: set[int] = set()
+
+    async def read(self, page_no: int, lsn: int) -> tuple[int, bytes | None]:
+        """(version's LSN, image); (0, None) if the page was never written by then."""
+        self._replica.segment.check_readable(page_no, lsn)
+        return await self.version(page_no, lsn)
+
+    async def version(self, page_no: int, lsn: int) -> tuple[int, bytes | None]:
+        """As ``read``, for a caller that knows the LSN to be readable."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._materialise(page_no, lsn)
+            except (_Moved, LogGone):
+                continue
+            except (PageCorrupt, RecordError):
+                version = await self._repair(page_no, lsn)
+                if version is not None:
+                    return version.lsn, version.image
+        raise PageCorrupt(page_no)
+
+    async def _materialise(self, page_no: int, lsn: int) -> tuple[int, bytes | None]:
+        replica = self._replica
+        base_lsn = replica.pages.table.lsn_of(page_no)
+        if base_lsn > lsn:
+            raise TooOld(base_lsn)
+        cached = replica.images.get(page_no)
+        if cached is not None and not base_lsn <= cached[0] <= lsn:
+            cached = None
+        start = cached[0] if cached is not None else base_lsn
+        changes = replica.segment.log.page_changes(page_no, start, lsn)
+        if not changes and cached is not None:
+            return cached
+        if cached is None and not (changes and changes[0].flags & FULL):
+            base = await self._base(page_no, base_lsn)
+        else:
+            base = cached[1] if cached is not None else None
+        if not changes:
+            version, image = base_lsn, base
+        else:
+            version, image = changes[-1].lsn, await self._apply(base, changes)
+        if image is not None and version <= replica.segment.vdl:
+            # Above VDL it could still be annulled, while it is being read even.
+            replica.images.put(page_no, version, image)
+        return version, image
+
+    async def _base(self, page_no: int, expected_lsn: int) -> bytes | None:
+        store = self._replica.pages
+        try:
+            found = await store.read(page_no)
+        except DiskError:
+            if store is not self._replica.pages:
+                raise _Moved from None
+            raise PageCorrupt(page_no) from None
+        if (found[0] if found is not None else 0) != expected_lsn:
+            raise _Moved
+        return found[1] if found is not None else None
+
+    async def _apply(self, base: bytes | None, changes: list[Located]) -> bytes:
+        builder = PageBuilder(base, self._replica.page_size)
+        log = self._replica.log
+        for count, change in enumerate(changes, 1):
+            builder.apply(await log.read_record(change.position, change.length))
+            if count % _SLICE == 0:
+                await trio.lowlevel.checkpoint()
+        return builder.image()
+
+    async def repair(self, page_no: int) -> None:
+        """Replace a damaged base image from a peer; PageCorrupt if none can."""
+        await self._repair(page_no, self._replica.pages.table.lsn_of(page_no))
+
+    async def _repair(self, page_no: int, lsn: int) -> PageVersion | None:
+        """Replace what is damaged (None), or else get just the version that was asked for."""
+        if page_no in self._repairing:
+            # A peer may be repairing its copy from ours: never wait for each other.
+            raise PageCorrupt(page_no)
+        self._repairing.add(page_no)
+        try:
+            self._trace.warn("page_damaged", pg=self._replica.pg, page=page_no)
+            if await self._replace(page_no):
+                return None
+            found = await self._peer_read(self._replica.pg, page_no, lsn)
+            if found is None:
+                raise PageCorrupt(page_no)
+            return found
+        finally:
+            self._repairing.discard(page_no)
+
+    async def _replace(self, page_no: int) -> bool:
+        """Put a peer's image in place of the base image and all records up to it."""
+        replica = self._replica
+        store, segment = replica.pages, replica.segment
+        ours = store.table.lsn_of(page_no)
+        wanted = max(ours, segment.coalesce_point)
+        found = await self._peer_read(replica.pg, page_no, wanted)
+        if found is None or found.image is None or not ours <= found.lsn <= wanted:
+            return False
+        if store is not replica.pages or store.damaged or not found.lsn:
+            return False
+        try:
+            await store.write([(page_no, found.lsn, found.image)])
+        except DiskError:
+            return False
+        if store is not replica.pages:
+            return True
+        segment.log.fold(page_no, found.lsn)
+        replica.images.forget([page_no])
+        self._trace.info("page_repaired", pg=replica.pg, page=page_no, lsn=found.lsn)
+        return True
