@@ -78,6 +78,11 @@ class RpcClient:
         nursery.start_soon(client._run, name=f"rpc client {address}")
         return client
 
+    @property
+    def pending(self) -> int:
+        """How many calls and posts wait for an answer."""
+        return len(self._pending)
+
     async def call(self, method: str, payload: Any = None, *, timeout: float) -> Any:
         """The reply's payload; raises RpcError, RpcClosed or RpcTimeout."""
         if self._over or self._connection.full:

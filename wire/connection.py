@@ -64,6 +64,8 @@ class Connection:
         Raises FrameError when the peer's bytes are not frames, after everything before was
         returned.
         """
+        if self._reader.failure is not None:
+            raise self._reader.failure
         try:
             data = await self._stream.receive_some(self._receive_size)
         except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -30,7 +30,7 @@ from wire.envelope import (
 )
 from wire.frame import FrameError
 
-MAX_RUNNING = 1024
+MAX_RUNNING = 256
 MAX_CONNECTIONS = 4096
 # A reply waits for the rest of its batch so that one write carries all, but not longer than this.
 BATCH_DELAY = 0.0001
@@ -199,6 +199,8 @@ class RpcServer:
     ) -> None:
         kind, call_id, method, payload = message
         try:
+            if connection.full:  # earlier replies wait for the peer: let the request wait instead
+                await connection.wait_room()
             frame = encode_reply(call_id, await handler(peer, payload))
         except RpcError as error:
             frame = encode_error(call_id, error)
