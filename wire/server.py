@@ -87,7 +87,7 @@ class RpcServer:
     ) -> None:
         assert inline <= handlers.keys(), f"no handler for {sorted(inline - handlers.keys())}"
         self.name = name
-        self.peers: set[Peer] = set()
+        self.peers: dict[Peer, None] = {}  # in order of arrival
         self._net = runtime.net
         self._trace = runtime.trace
         self._now = runtime.clock.monotonic
@@ -111,14 +111,14 @@ class RpcServer:
             return
         connection = Connection(stream, address, limit=self._outbox_limit)
         peer = Peer(connection)
-        self.peers.add(peer)
+        self.peers[peer] = None
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(connection.run_sender)
                 await self._read(connection, peer, nursery)
                 nursery.cancel_scope.cancel()
         finally:
-            self.peers.discard(peer)
+            del self.peers[peer]
             connection.close()
             peer.closed.set()
 
