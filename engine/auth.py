@@ -1,4 +1,4 @@
-"""Checking who a client is. Pure: proofs and challenges in, a decision out.
+"""Pure: checking who a client is; proofs and challenges in, a decision out.
 
 mysql_native_password: the server keeps SHA1(SHA1(password)) and never sees the password. A user
 nobody knows is checked against a hash nobody can meet, so that neither the answer nor its timing

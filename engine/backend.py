@@ -1,4 +1,4 @@
-"""What the protocol side of an instance needs of its SQL side.
+"""Pure: what the protocol side of an instance needs of its SQL side.
 
 `engine.storebackend` provides it over the store and `engine.sql`; tests provide small fakes. A
 connection exists before its client is known, because the accounts are tables like any other.

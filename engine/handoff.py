@@ -1,4 +1,4 @@
-"""The messages on an instance's hand-off channel, both ways. Pure.
+"""Pure: the messages on an instance's hand-off channel, both ways.
 
 The router passes a client's socket together with who the client is and under which number the
 router knows it; when that session has ended the instance says so, and the router drops its copy.

@@ -1,4 +1,4 @@
-"""What one instance allows its clients; each number with its reason.
+"""Pure: what one instance allows its clients; each number with its reason.
 
 Named after MySQL's system variables where there is one.
 """

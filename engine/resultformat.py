@@ -1,4 +1,4 @@
-"""How the rows of one tuple of columns are sent: definitions and compiled row encoders.
+"""Pure: how the rows of one tuple of columns are sent: definitions and compiled row encoders.
 
 Plans keep their columns, so the same tuple comes back with every execution and everything that
 depends on it alone is made once per instance.

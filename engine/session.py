@@ -74,6 +74,7 @@ class ClientSession:
         self._scope = trio.CancelScope()
         self._killed = False
         self._farewell: SqlError | None = None
+        self._lingers = False
         self._connection: BackendConnection | None = None
         self._sql: SqlSession | None = None
         self._dialogue: LoginDialogue | None = None
@@ -94,9 +95,20 @@ class ClientSession:
             with self._scope:
                 await greenback.ensure_portal()
                 await self._serve()
+            if self._farewell is not None:
+                self._client.reader.sequence = 0
+                await self._say(self._farewell)
         finally:
+            self._machine.on(Input.FAULT)
+            self._host.registry.remove(self)
+            self._host.registry.questions += self._count
             with trio.CancelScope(shield=True):
-                await self._end()
+                await self._close_sql()
+            try:
+                if self._lingers:
+                    await self._client.linger()
+            finally:
+                self._client.close()
 
     async def _serve(self) -> None:
         trace = self._host.runtime.trace
@@ -107,33 +119,25 @@ class ClientSession:
             return
         except ProtocolError as problem:
             trace.debug("client_broke_protocol", client=str(self.address), reason=str(problem))
-            await self._last_word(problem.answer)
+            await self._say(problem.answer)
         except LoginRefused as refusal:
             trace.debug("login_refused", client=str(self.address), reason=str(refusal))
-            await self._last_word(refusal.error)
+            await self._say(refusal.error)
         except SqlError as problem:
             # Not of a command: an unknown default database, a volume that cannot be read.
-            await self._last_word(problem)
+            await self._say(problem)
         except Exception as problem:  # noqa: BLE001 - the top of a session: the others live on
             trace.error("session_failed", error=problem, at=where(problem))
-            await self._last_word(_INTERNAL)
+            await self._say(_INTERNAL)
 
-    async def _last_word(self, problem: SqlError) -> None:
+    async def _say(self, problem: SqlError) -> None:
+        """The session's last packet. Its locks are released before anybody waits for the client
+        to have read it."""
         try:
             await self._client.reply(err(problem))
         except ClientGone:
             return
-        await self._client.linger()
-
-    async def _end(self) -> None:
-        self._machine.on(Input.FAULT)
-        self._host.registry.remove(self)
-        self._host.registry.questions += self._count
-        if self._farewell is not None:
-            self._client.reader.sequence = 0
-            await self._last_word(self._farewell)
-        self._client.close()
-        await self._close_sql()
+        self._lingers = True
 
     async def _close_sql(self) -> None:
         if self._commands is not None:

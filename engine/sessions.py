@@ -1,4 +1,4 @@
-"""The sessions of one instance: who is connected, doing what, and how to end them.
+"""Pure: the sessions of one instance: who is connected, doing what, and how to end them.
 
 Connection ids are unique over the cluster, because a client learns its id through one endpoint
 and sends KILL through another: the instance's index in the high byte, a counter below it. The

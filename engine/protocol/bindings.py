@@ -1,4 +1,4 @@
-"""Readers of bound values, one per parameter type, and one struct for rows of numbers.
+"""Pure: readers of bound values, one per parameter type, and one struct for rows of numbers.
 
 Text stays text unless its bytes are none in the client's character set; blobs stay bytes;
 decimals, dates and times become their canonical text.

@@ -1,4 +1,4 @@
-"""Character sets by the id that the handshake and column definitions carry.
+"""Pure: character sets by the id that the handshake and column definitions carry.
 
 An id names a collation; what the protocol needs of it is the character set. Ids nobody knows
 mean the server's default, as in MySQL. Source: MySQL 8.0, information_schema.COLLATIONS.

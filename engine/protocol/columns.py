@@ -1,4 +1,4 @@
-"""Column definitions and everything of a result set that is the same for every execution.
+"""Pure: column definitions and everything of a result set that is the same for every execution.
 
 `Metadata` is made once per statement and keeps its packets framed: a reply to a command always
 starts at sequence id 1, so the bytes from the column count to the EOF before the rows are

@@ -1,4 +1,4 @@
-"""Numbers of the client/server protocol that are not about results.
+"""Pure: numbers of the client/server protocol that are not about results.
 
 Source: MySQL 8.0 source documentation, "Client/Server Protocol": capability flags
 (page_protocol_basic... group__group__cs__capabilities__flags) and commands (my_command.h).

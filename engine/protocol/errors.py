@@ -1,4 +1,4 @@
-"""What a client may not send: every refusal ends its connection with one error packet.
+"""Pure: what a client may not send: every refusal ends its connection with one error packet.
 
 Two kinds are kept apart. `ProtocolError` is the peer's fault and fatal for its connection. An
 ordinary `SqlError` (unknown statement handler, unknown database) is an answer; the connection

@@ -1,4 +1,4 @@
-"""Packets: a three-byte length, a sequence id, a payload.
+"""Pure: packets, each a three-byte length, a sequence id and a payload.
 
 A payload of 16 MiB - 1 bytes says that the next packet continues it. Sequence ids count from 0
 in every command and wrap at 256; a wrong one is fatal. A payload over `max_allowed_packet` is
@@ -9,7 +9,7 @@ Source: MySQL internals, "MySQL Packets".
 from __future__ import annotations
 
 from engine.protocol.constants import MAX_PAYLOAD
-from engine.protocol.errors import out_of_order, too_large
+from engine.protocol.errors import ProtocolError, out_of_order, too_large
 
 
 class PacketReader:
@@ -43,7 +43,9 @@ class PacketReader:
             # The common case, one whole packet in one segment, is taken without being buffered.
             length = data[0] | data[1] << 8 | data[2] << 16
             if length == len(data) - 4 and length <= self.limit and length < MAX_PAYLOAD:
-                self._advance(data[3])
+                if data[3] != self.sequence:
+                    raise self._out_of_order(data[3])
+                self.sequence = (data[3] + 1) & 0xFF
                 return data[4:]
         if data:
             self._buffer += data
@@ -61,22 +63,23 @@ class PacketReader:
     def _take(self) -> bytes | None:
         buffer = self._buffer
         length = buffer[0] | buffer[1] << 8 | buffer[2] << 16
-        if length + sum(map(len, self._joined)) > self.limit:
-            raise too_large()
-        # Judged by the header alone: a wrong sequence id must not wait for its payload.
+        # Judged by the header alone: what is wrong must not wait for its payload.
         if buffer[3] != self.sequence:
-            raise out_of_order()
+            raise self._out_of_order(buffer[3])
+        if length + sum(map(len, self._joined)) > self.limit:
+            self.sequence = (buffer[3] + 1) & 0xFF
+            raise too_large()
         if len(buffer) < length + 4:
             return None
-        self._advance(buffer[3])
+        self.sequence = (buffer[3] + 1) & 0xFF
         payload = bytes(memoryview(buffer)[4 : 4 + length])
         del buffer[: 4 + length]
         return payload
 
-    def _advance(self, sequence: int) -> None:
-        if sequence != self.sequence:
-            raise out_of_order()
+    def _out_of_order(self, sequence: int) -> ProtocolError:
+        """The refusal, numbered as the answer to the packet it refuses."""
         self.sequence = (sequence + 1) & 0xFF
+        return out_of_order()
 
 
 def frame(payload: bytes, sequence: int) -> bytes:

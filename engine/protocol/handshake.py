@@ -1,4 +1,4 @@
-"""The connection phase's packets: greeting, handshake response, authentication switch,
+"""Pure: the connection phase's packets: greeting, handshake response, authentication switch,
 and COM_CHANGE_USER, which repeats most of it.
 
 A response is read by `client flags & server flags` only: mysql2 sets bits it was not offered,

@@ -1,4 +1,4 @@
-"""Floating-point numbers as MySQL prints them.
+"""Pure: floating-point numbers as MySQL prints them.
 
 Shortest digits that read back the same (six for FLOAT), plain notation while the decimal point
 lies within DBL_DIG = 15 digits, scientific otherwise, with neither plus sign nor leading zeros.

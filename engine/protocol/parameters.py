@@ -1,4 +1,4 @@
-"""The parameters of a prepared statement: bound types, long data, values.
+"""Pure: the parameters of a prepared statement: bound types, long data, values.
 
 A client sends types with its first execution and may leave them out afterwards, so a statement
 keeps its binding. A parameter sent ahead by COM_STMT_SEND_LONG_DATA has no value in the

@@ -1,4 +1,4 @@
-"""Integers and strings of the protocol: fixed, length-encoded, NUL-terminated.
+"""Pure: integers and strings of the protocol: fixed, length-encoded, NUL-terminated.
 
 `PayloadReader` is the one way to take a packet apart outside the hot path. It never reads past
 the end: whatever is missing is a `ProtocolError`, so a truncated packet cannot hang or crash.

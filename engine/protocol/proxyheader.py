@@ -1,4 +1,4 @@
-"""The PROXY protocol, version 2, as the relay port reads it: who the router's client is.
+"""Pure: the PROXY protocol, version 2, as the relay port reads it: who the router's client is.
 
 A relay port takes nothing else: without the header a session would be attributed to the router,
 so anything that does not begin with it is refused. Three outcomes: a client, None (more bytes

@@ -1,4 +1,4 @@
-"""OK, ERR and EOF payloads.
+"""Pure: OK, ERR and EOF payloads.
 
 Source: MySQL internals, "OK_Packet", "ERR_Packet", "EOF_Packet". The OK packet's info is
 length-encoded: that is what the server writes and every client reads.

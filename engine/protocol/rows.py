@@ -1,4 +1,4 @@
-"""Row encoders, compiled per tuple of column types and results character set.
+"""Pure: row encoders, compiled per tuple of column types and results character set.
 
 SQLite may hand any type of value for any column, so every encoder takes None, int, float, str
 and bytes. A value that a column's wire type cannot carry is an error (1815): it is a bug of the

@@ -1,4 +1,4 @@
-"""The states of one client's connection, as a table. All of that state lives in this file.
+"""Pure: the states of one client's connection, as a table. All of that state lives in this file.
 
 A connection starts GREETED: the greeting is out and a handshake response is due. Only READY
 takes commands, and READY is reached through ACCEPT alone, so nothing a refused client sends is

@@ -1,4 +1,4 @@
-"""Dates and times between their canonical text and their binary encoding.
+"""Pure: dates and times between their canonical text and their binary encoding.
 
 Trailing parts that are zero are left out: 0, 4, 7 or 11 bytes for dates, 0, 8 or 12 for times.
 Source: MySQL internals, "Binary Protocol Value", ProtocolBinary::MYSQL_TYPE_DATETIME/TIME.
