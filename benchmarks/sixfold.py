@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from attrs import define
 
 from benchmarks.systems import BenchmarkError, Endpoint, free_port
 
-COMMAND = (sys.executable, "-m", "cluster.cli")
+PROGRAM = ("-m", "cluster.cli")
 USER = "admin"
 START_SECONDS = 90.0
 
@@ -22,6 +23,7 @@ START_SECONDS = 90.0
 class Sixfold:
     root: Path
     name: str = "Sixfold"
+    program: Sequence[str] = PROGRAM  # what Python runs as the `sixfold` command
     _status: dict[str, Any] | None = None
 
     def start(self) -> None:
@@ -31,7 +33,9 @@ class Sixfold:
 
     def stop(self) -> None:
         subprocess.run(
-            [*COMMAND, "down", "--data", str(self.root)], capture_output=True, check=False
+            [sys.executable, *self.program, "down", "--data", str(self.root)],
+            capture_output=True,
+            check=False,
         )
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -73,7 +77,7 @@ class Sixfold:
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*COMMAND, *arguments],
+            [sys.executable, *self.program, *arguments],
             capture_output=True,
             text=True,
             check=False,

@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 from cattrs import Converter, transform_error
+from cattrs.v import format_exception
 
 from cluster.exits import ExitCode, OperatorError
+from runtime.errors import OperatingError
 from runtime.net import Address
 
 T = TypeVar("T")
@@ -61,5 +63,12 @@ def structure(raw: object, wanted: type[T], *, where: str) -> T:
     try:
         return make_converter().structure(raw, wanted)
     except Exception as error:  # cattrs groups errors of any type; all mean a bad file
-        problems = "; ".join(transform_error(error, path=where))
+        problems = "; ".join(transform_error(error, path=where, format_exception=_describe))
         raise OperatorError(ExitCode.FAILED, f"bad configuration: {problems}") from error
+
+
+def _describe(error: BaseException, expected: type[Any] | None) -> str:
+    """Our own checks say what is wrong better than the name of a type does."""
+    if isinstance(error, ValueError | OperatingError) and str(error):
+        return str(error)
+    return format_exception(error, expected)

@@ -1,9 +1,9 @@
 """`python -m cluster.containers DIR`: the configurations of the containers in compose.yaml.
 
-The same wiring as on one machine, with the containers' names for addresses. There is no launcher in
 The same wiring as on one machine, with the containers' names for addresses. There is no launcher
 in containers: Docker restarts what dies. Run once per start; the volume id is kept in
 DIR/cluster.json.
+"""
 
 from __future__ import annotations
 
