@@ -52,7 +52,7 @@ BANNED = {
 }
 
 
-@frozen
+@frozen(eq=False)
 class Source:
     """One Python file of the repository; `path` is relative with "/" between parts."""
 
@@ -117,16 +117,35 @@ def pure_imports(source: Source) -> Iterator[str]:
 
 
 def pure_neighbours(source: Source, others: dict[str, Source]) -> Iterator[str]:
-    """A pure file imports only pure files of its own package; `others` is by module name."""
+    """Neither does what a pure file imports from its own package; `others` is by module name."""
     if not source.pure:
         return
+    for line, neighbour in sorted(_neighbours(source, others).items()):
+        reached = [neighbour]
+        for found in reached:
+            if impure := _impure_import(found):
+                yield (
+                    f"{source.path}:{line}: a pure file must not import {neighbour.path}:"
+                    f" {found.path} imports {impure}"
+                )
+                break
+            further = _neighbours(found, others).values()
+            reached += [other for other in further if other not in reached]
+
+
+def _neighbours(source: Source, others: dict[str, Source]) -> dict[int, Source]:
+    """The files of its own package that a file imports, by line."""
+    found: dict[int, Source] = {}
     for line, name in imports(source):
-        if name.split(".")[0] != source.package:
-            continue
-        found = others.get(name) or others.get(name.rpartition(".")[0])
-        empty = found is None or found.path.endswith("__init__.py")
-        if found is not None and not empty and not found.pure:
-            yield f"{source.path}:{line}: a pure file must not import {found.path}, which is not"
+        target = others.get(name) or others.get(name.rpartition(".")[0])
+        if target is not None and target.package == source.package and target is not source:
+            found[line] = target
+    return found
+
+
+def _impure_import(source: Source) -> str | None:
+    names = (name for _, name in imports(source))
+    return next((name for name in names if name.split(".")[0] in IMPURE_MODULES), None)
 
 
 def seam_imports(source: Source) -> Iterator[str]:

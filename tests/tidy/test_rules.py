@@ -56,22 +56,27 @@ def test_pure_imports_passes() -> None:
     assert check(rules.pure_imports, "volume/a.py", '"""Pure: text."""\nimport zlib') == []
 
 
+def neighbours(text: str, **files: str) -> list[str]:
+    """Complaints about volume/core.py holding `text`, beside other files of the package."""
+    made = [Source(f"volume/{name}.py", content) for name, content in files.items()]
+    others = {rules.module_name(source.path): source for source in made}
+    others["runtime.net"] = Source("runtime/net.py", "import trio")
+    core = Source("volume/core.py", f'"""Pure: text."""\n{text}')
+    return list(rules.pure_neighbours(core, others))
+
+
 def test_pure_neighbours_catches() -> None:
-    shell = Source("volume/node.py", '"""The process."""')
-    core = Source("volume/segment.py", '"""Pure: text."""\nfrom volume.node import run_storage')
-    others = {"volume.node": shell}
-    (complaint,) = rules.pure_neighbours(core, others)
-    assert "volume/node.py" in complaint
+    (complaint,) = neighbours("from volume.node import run, stop", node="import trio")
+    assert complaint.endswith("not import volume/node.py: volume/node.py imports trio")
+    (complaint,) = neighbours(
+        "from volume import a", a="from volume.b import x", b="from volume import a\nimport os"
+    )
+    assert complaint.endswith("not import volume/a.py: volume/b.py imports os")
 
 
 def test_pure_neighbours_passes() -> None:
-    others = {
-        "volume": Source("volume/__init__.py", ""),
-        "volume.model": Source("volume/model.py", '"""Pure: text."""'),
-        "runtime.net": Source("runtime/net.py", '"""The network."""'),
-    }
-    text = '"""Pure: text."""\nfrom volume.model import Lsn\nfrom runtime.net import Address'
-    assert list(rules.pure_neighbours(Source("volume/a.py", text), others)) == []
+    assert neighbours("from volume import a", a="import zlib\nfrom volume import core") == []
+    assert neighbours("from runtime.net import Address") == []
 
 
 @pytest.mark.parametrize("module", ["socket", "threading", "random"])
