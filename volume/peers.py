@@ -55,19 +55,20 @@ class Peers:
     def _keeper(self, peer: Peer) -> Any:
         async def keep() -> None:
             while True:
-                try:
-                    await self._stay_connected(peer)
-                except ConnectFailed:
-                    self._runtime.trace.debug("peer_unreachable", peer=peer.info.id)
+                await self._stay_connected(peer)
                 await self._runtime.clock.sleep(self._runtime.rng.uniform(0.2, 0.6))
 
         return keep
 
     async def _stay_connected(self, peer: Peer) -> None:
         async with trio.open_nursery() as nursery:
-            client = await RpcClient.open(
-                self._runtime, peer.info.address, nursery=nursery, timeout=DIAL_SECONDS
-            )
+            try:
+                client = await RpcClient.open(
+                    self._runtime, peer.info.address, nursery=nursery, timeout=DIAL_SECONDS
+                )
+            except ConnectFailed:
+                self._runtime.trace.debug("peer_unreachable", peer=peer.info.id)
+                return
             peer.client = client
             try:
                 await client.closed.wait()
