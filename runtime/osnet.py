@@ -31,6 +31,7 @@ from runtime.trace import Trace, where
 BACKLOG = 1024
 ACCEPTS_PER_WAKE = 64
 EXHAUSTED_PAUSE = 0.1
+KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # seconds, seconds, probes
 LOCAL_PATH_MAX = 100  # bytes; systems allow 103 to 107
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -65,7 +66,7 @@ class OsNet:
         async def accepted(sock: socket.socket) -> None:
             try:
                 peer = _address_of(sock.getpeername())
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                _tune(sock)
             except OSError:
                 sock.close()  # gone before it was accepted
                 return
@@ -157,7 +158,7 @@ async def _connect_any(address: Address) -> socket.socket:
         except OSError as error:
             failure = error
             continue
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _tune(sock)
         if sock.getsockname() != sock.getpeername():
             return sock
         # A port in the ephemeral range can connect to itself when nobody listens there.
@@ -191,6 +192,8 @@ async def _listen(address: Address) -> socket.socket:
         )
     except OSError as error:
         raise ListenFailed(f"cannot listen on {address}: {error.strerror or error}") from error
+    # A name such as localhost may have both kinds of address; IPv4 is what the others dial.
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     family, kind, proto, _, target = found[0]
     sock = socket.socket(family, kind, proto)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -242,6 +245,18 @@ def _remove_stale(path: str) -> None:
                 os.unlink(path)
             except FileNotFoundError:
                 return
+
+
+def _tune(sock: socket.socket) -> None:
+    """No waiting to fill packets; a machine that vanished without a word is noticed in time.
+
+    Deliberately no TCP_USER_TIMEOUT: it would also cut a client that merely reads slowly.
+    """
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _address_of(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:

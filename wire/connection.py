@@ -44,7 +44,7 @@ class Connection:
         self._stream = stream
         self._reader = FrameReader()
         self._receive_size = RECEIVE_SIZE
-        self._backlog: list[bytes] = []
+        self._backlog: list[bytes | memoryview] = []  # views are rests of what was half sent
         self._corked = False
         self._stalled = False  # the kernel's buffer was full: the sender task has the backlog
         self._work = trio.Event()
@@ -87,7 +87,7 @@ class Connection:
             self.close()
             return
         if sent < len(frame):
-            self._backlog.append(frame[sent:] if sent else frame)
+            self._backlog.append(memoryview(frame)[sent:])
             self.backlog_bytes += len(frame) - sent
             self._stall()
 
@@ -131,18 +131,21 @@ class Connection:
             self.close()
             return
         if sent < len(data):
-            self._backlog.insert(0, data[sent:])
+            self._backlog.insert(0, memoryview(data)[sent:])
             self.backlog_bytes += len(data) - sent
         if self._backlog:
             self._stall()
         if not self.full:
             self._tell_drained()
 
-    def _take_backlog(self) -> bytes:
+    def _take_backlog(self) -> bytes | memoryview:
         """The backlog's first frames, joined, about `SEND_SIZE` bytes of them."""
         backlog = self._backlog
-        if self.backlog_bytes <= SEND_SIZE or len(backlog) == 1:
-            data = backlog[0] if len(backlog) == 1 else b"".join(backlog)
+        data: bytes | memoryview
+        if len(backlog) == 1 or len(backlog[0]) >= SEND_SIZE:
+            data = backlog.pop(0)
+        elif self.backlog_bytes <= SEND_SIZE:
+            data = b"".join(backlog)
             backlog.clear()
         else:
             count = size = 0
