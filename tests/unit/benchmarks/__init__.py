@@ -1,0 +1,1 @@
+"""The arithmetic of the benchmark: what is concluded from the figures."""
