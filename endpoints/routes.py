@@ -123,7 +123,7 @@ class Routes:
         readers = [
             seen
             for seen in self.observations.values()
-            if seen.role is Role.READER and self._takes(seen)
+            if seen.role is Role.READER and self._takes(seen) and has_content(seen)
         ]
         if not readers:
             return None
@@ -166,6 +166,11 @@ class Routes:
     def still_valid(self, target: Target) -> bool:
         """False when sessions chosen like this one were cut in the meantime."""
         return self._cuts.get(target.instance, 0) == target.cuts
+
+
+def has_content(seen: Observation) -> bool:
+    """A reader of a volume that no writer has opened yet has nothing to read, not even accounts."""
+    return seen.report is not None and seen.report.state != "starting"
 
 
 def _why_cut(before: _Seen, now: _Seen, seen: Observation) -> str | None:

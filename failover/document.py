@@ -24,15 +24,18 @@ from volume.errors import Conflict, VolumeError
 # The wished document made from the current one; None when the current one forbids it.
 Change = Callable[[Topology], Topology | None]
 
+# The store is given a little less than the whole time, so that its reason is the one reported.
+STORE_SHARE = 0.9
+
 
 class DocumentStore(Protocol):
     """volume.topologydoc.TopologyStore, as much of it as is used here."""
 
-    async def read(self) -> tuple[int, bytes]:
+    async def read(self, *, timeout: float) -> tuple[int, bytes]:
         """Generation 0 and no bytes when there is none yet."""
         ...
 
-    async def write(self, expected_generation: int, data: bytes) -> int:
+    async def write(self, expected_generation: int, data: bytes, *, timeout: float) -> int:
         """The new generation; raises Conflict when the expected one is not the newest."""
         ...
 
@@ -53,6 +56,7 @@ class DocumentKeeper:
         self._runtime = runtime
         self._store = store
         self._timeout = timeout
+        self._patience = timeout * STORE_SHARE
         self._on_read = on_read
         self._on_error = on_error
         self._lock = trio.Lock()
@@ -107,12 +111,14 @@ class DocumentKeeper:
         return reread if isinstance(reread, Failed) else Failed(FailureKind.CLAIM_LOST, text)
 
     async def _read(self) -> None:
-        generation, data = await self._store.read()
+        generation, data = await self._store.read(timeout=self._patience)
         self._keep(generation, codec.decode(data) if data else Topology())
 
     async def _write(self, topology: Topology) -> None:
         assert self.current is not None
-        generation = await self._store.write(self.current.generation, codec.encode(topology))
+        data = codec.encode(topology)
+        expected = self.current.generation
+        generation = await self._store.write(expected, data, timeout=self._patience)
         self._keep(generation, topology)
 
     def _keep(self, generation: int, topology: Topology) -> None:

@@ -20,6 +20,9 @@ STATUS = "status"
 PROMOTE = "promote"
 DEMOTE = "demote"
 
+PROMOTE_SHARE = 0.9
+DEMOTE_SHARE = 0.75
+
 _KIND_BY_CODE = {
     "quorum_lost": FailureKind.QUORUM_LOST,
     "quorum_timeout": FailureKind.QUORUM_LOST,
@@ -57,12 +60,14 @@ def _address(text: Any) -> Address | None:
 
 
 async def promote(client: RpcClient | None, reason: str, *, timeout: float) -> StepResult:
-    return await _step(client, PROMOTE, {"reason": reason}, timeout)
+    """The instance gives up by itself a little before `timeout`, so that its reason is heard."""
+    payload = {"reason": reason, "timeout": timeout * PROMOTE_SHARE}
+    return await _step(client, PROMOTE, payload, timeout)
 
 
 async def demote(client: RpcClient | None, *, timeout: float) -> StepResult:
     """The instance drains its commits within most of `timeout`, or refuses and stays the writer."""
-    return await _step(client, DEMOTE, {"timeout": timeout * 0.75}, timeout)
+    return await _step(client, DEMOTE, {"timeout": timeout * DEMOTE_SHARE}, timeout)
 
 
 async def _step(client: RpcClient | None, method: str, payload: Any, timeout: float) -> StepResult:

@@ -49,20 +49,17 @@ class Watcher:
 
     async def run(self) -> None:
         """Until cancelled."""
+        first, most = self._timeouts.redial_backoff_first, self._timeouts.redial_backoff_max
         pause = 0.0
+        short = 0  # connections in a row that ended as soon as they were there
         while True:
             began = self._now()
             worked = await self._connected()
-            if worked and self._now() - began >= self._timeouts.silent_after:
-                pause = 0.0  # this is the quick redial
+            short = short + 1 if worked and self._now() - began < first else 0
+            if worked and short < 2:
+                pause = 0.0  # the quick redial
                 continue
-            if worked and pause == 0.0:
-                pause = self._timeouts.redial_backoff_first
-                continue
-            pause = min(
-                max(pause * BACKOFF_GROWTH, self._timeouts.redial_backoff_first),
-                self._timeouts.redial_backoff_max,
-            )
+            pause = min(max(pause * BACKOFF_GROWTH, first), most)
             await self._runtime.clock.sleep(pause * self._runtime.rng.uniform(0.5, 1.0))
 
     def look(self, now: float) -> None:

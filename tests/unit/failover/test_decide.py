@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 from attrs import evolve
-from tests.unit.failover.builders import NOW, T, by_id, member, members, seen, view
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from failover.decision import (
 )
 from failover.observe import Health, Observation, Role
 from failover.topology import Claim, Topology
+from tests.unit.failover.builders import NOW, T, by_id, member, members, seen, view
 
 WRITER = Role.WRITER
 READER = Role.READER
