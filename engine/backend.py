@@ -99,7 +99,9 @@ class Backend(Protocol):
     @property
     def server_version(self) -> str: ...
 
-    def connect(self) -> BackendConnection: ...
+    async def connect(self) -> BackendConnection:
+        """Raises SqlError when there is nothing to read yet."""
+        ...
 
     def statistics(self) -> str:
         """The text that answers COM_STATISTICS."""

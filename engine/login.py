@@ -52,11 +52,10 @@ class LoginDialogue:
         await self._client.send(frame(packet, 0))
         self._client.reader.sequence = 1
 
-    async def hear(self, connection: BackendConnection) -> Login:
-        """The client's response to the greeting, once it is proven."""
+    async def hear(self) -> Login:
+        """What the client claims in response to the greeting."""
         login = parse_login(await self._client.packet())
         self._machine.on(Input.LOGIN)
-        await self.check(login, connection)
         return login
 
     async def check(self, login: Login, connection: BackendConnection) -> None:

@@ -83,8 +83,8 @@ class ClientSession:
         self._handlers: dict[int, tuple[Handler, int]] = {}
         self._command: int = Command.CONNECT
         self._since = host.runtime.clock.monotonic()
-        self._count = 0
-        self._count_seen = -1
+        self.questions = 0
+        self._seen = -1
 
     # --- life ----------------------------------------------------------------------------------
 
@@ -101,7 +101,6 @@ class ClientSession:
         finally:
             self._machine.on(Input.FAULT)
             self._host.registry.remove(self)
-            self._host.registry.questions += self._count
             with trio.CancelScope(shield=True):
                 await self._close_sql()
             try:
@@ -159,12 +158,14 @@ class ClientSession:
     async def _log_in(self) -> None:
         host = self._host
         with trio.move_on_after(host.limits.login_seconds) as patience:
-            connection = self._connection = host.backend.connect()
             dialogue = self._dialogue = LoginDialogue(
                 self._client, self._machine, self.address.host, host.runtime.rng
             )
             await dialogue.greet(host.backend.server_version, self.connection_id)
-            login = await dialogue.hear(connection)
+            login = await dialogue.hear()
+            # Only now: who sends garbage or nothing costs no connection to the store.
+            connection = self._connection = await host.backend.connect()
+            await dialogue.check(login, connection)
             await self._admit(login)
         if patience.cancelled_caught:
             host.runtime.trace.debug("login_timeout", client=str(self.address))
@@ -217,7 +218,7 @@ class ClientSession:
             machine.on(Input.COMMAND)
             if not packet:
                 raise malformed("it is empty")
-            self._count += 1
+            self.questions += 1
             self._since = monotonic()
             self._command = packet[0]
             handler, least = self._handlers.get(packet[0], _NO_HANDLER)
@@ -246,8 +247,8 @@ class ClientSession:
         self._machine.on(Input.CHANGE_USER)
         await self._close_sql()
         self.user = "unauthenticated user"
-        connection = self._connection = self._host.backend.connect()
         try:
+            connection = self._connection = await self._host.backend.connect()
             await self._dialogue.check(login, connection)
             await self._admit(login)
         except SqlError as problem:
@@ -288,8 +289,8 @@ class ClientSession:
         state = self._machine.state
         if state is State.READY and now - self._since > self._host.limits.idle_seconds:
             self.cut(error(4031))
-        seen_before = self._count == self._count_seen
-        self._count_seen = self._count
+        seen_before = self.questions == self._seen
+        self._seen = self.questions
         return state is State.RUNNING and seen_before and not self._client.watched
 
     async def watch(self) -> None:

@@ -39,6 +39,11 @@ class Session(Protocol):
     @property
     def user(self) -> str: ...
 
+    @property
+    def questions(self) -> int:
+        """Commands it has sent so far."""
+        ...
+
     def process(self, now: float) -> Process: ...
 
     def interrupt(self) -> None:
@@ -65,8 +70,8 @@ class SessionRegistry:
     instance_index: int
     monotonic: Callable[[], float]
     total: int = 0  # ever connected
-    questions: int = 0  # statements of sessions that have ended; the living count their own
     prepared: int = 0  # prepared statements of all sessions
+    _past_questions: int = 0  # of sessions that have ended; the living count their own
     _counter: int = 0
     _sessions: dict[int, Session] = field(factory=dict)
 
@@ -86,7 +91,13 @@ class SessionRegistry:
         self._sessions[session.connection_id] = session
 
     def remove(self, session: Session) -> None:
-        self._sessions.pop(session.connection_id, None)
+        if self._sessions.pop(session.connection_id, None) is not None:
+            self._past_questions += session.questions
+
+    @property
+    def questions(self) -> int:
+        """Commands of all sessions, past ones included."""
+        return self._past_questions + sum(each.questions for each in self._sessions.values())
 
     def find(self, connection_id: int) -> Session | None:
         return self._sessions.get(connection_id)

@@ -72,7 +72,7 @@ class FakeBackend:
     produced: int = 0
     waiting: trio.Event = field(factory=trio.Event)
 
-    def connect(self) -> FakeConnection:
+    async def connect(self) -> FakeConnection:
         return FakeConnection(self)
 
     def statistics(self) -> str:
@@ -156,7 +156,7 @@ class FakeSqlSession:
             return ResultSet(statement.columns, _failing_rows(int(rest)))
         if word == "big":
             return ResultSet(statement.columns, [("x" * int(rest),)])
-        return await self._without_rows(word, rest)
+        return await self._without_rows(word.lower(), rest)
 
     def _rows(self, count: int) -> Iterator[tuple[Any, ...]]:
         for i in range(count):

@@ -182,8 +182,10 @@ def test_connection_ids_wrap_around_the_living() -> None:
 
     class Living:
         connection_id = 255 << 24 | 1
+        questions = 5
 
     registry.add(Living())  # type: ignore[arg-type]
     registry._counter = (1 << 24) - 2
     assert registry.new_id() == 0xFFFFFFFF
     assert registry.new_id() == 255 << 24 | 2
+    assert registry.questions == 5

@@ -172,7 +172,8 @@ async def test_com_process_kill_follows_the_statement() -> None:
     async with served() as server:
         client = await server.client()
         answer = await client.ask(b"\x0c\x39\x30\0\0")
-        assert isinstance(answer, Err) or server.backend.executed == ["KILL 12345"]
+        assert answer == Err(1094, "HY000", "Unknown thread id: 12345")
+        assert server.backend.executed == ["KILL 12345"]
 
 
 async def test_killing_oneself() -> None:
