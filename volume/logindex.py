@@ -287,6 +287,11 @@ class LogIndex:
         at = bisect_right(self._lsns, lsn)
         return self._lsns[at - 1] if at else self.base
 
+    def has_within(self, above: int, upto: int) -> bool:
+        """Whether the chain has a record with above < lsn <= upto."""
+        at = bisect_right(self._lsns, above)
+        return at < len(self._lsns) and self._lsns[at] <= upto
+
     def tail_after(self, lsn: int) -> list[tuple[int, bool]]:
         """(lsn, is_cpl) of the chain above ``lsn``."""
         at = bisect_right(self._lsns, lsn)

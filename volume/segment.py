@@ -183,15 +183,17 @@ class Segment:
     def _with_ranges(self, promise: Promise, ranges: tuple[TruncationRange, ...]) -> Promise:
         """The promise with its truncation list replaced.
 
-        A range that would annul what is already in base images contradicts the VDL those were
-        allowed by.  Ranges below the log's base have done their work and are left out.
+        Records at or below VDL are durable, and may be in base images: a range that would annul
+        one contradicts what this segment was told before.  Ranges below the log's base have done
+        their work and are left out.
         """
         base = self.log.base
         for r in ranges:
-            if r.above < base < r.upto:
+            durable = self.log.has_within(r.above, min(r.upto, self.vdl))
+            if durable or r.above < base <= r.upto:
                 raise BrokenPromise(
-                    f"range ({r.above}, {r.upto}] of epoch {r.epoch} would annul records that are"
-                    f" already in pages (complete up to {base})"
+                    f"range ({r.above}, {r.upto}] of epoch {r.epoch} would annul durable records:"
+                    f" VDL is {self.vdl}, the log begins at {base}"
                 )
         kept = sorted({r for r in ranges if r.upto > base}, key=lambda r: (r.epoch, r.above))
         return evolve(promise, truncations=tuple(kept))
