@@ -17,6 +17,7 @@ from engine.protocol.framing import PacketReader, frame
 from runtime.net import ByteStream
 
 READ_AHEAD: Final = 65536
+WRITE_SECONDS: Final = 60.0  # net_write_timeout
 LINGER_SECONDS: Final = 1.0
 LINGER_BYTES: Final = 64 * 1024 * 1024
 
@@ -67,9 +68,21 @@ class ClientStream:
     async def send(self, data: bytes) -> None:
         """Suspends only while the client is slow to take it."""
         try:
-            await self._stream.send_all(data)
+            sent = self._stream.send_nowait(data)
+            if sent != len(data):
+                await self._send_rest(data, sent)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             raise ClientGone from None
+
+    async def _send_rest(self, data: bytes, sent: int) -> None:
+        """A client that takes nothing for long is gone: its snapshot must not be held for ever."""
+        view = memoryview(data)
+        while sent < len(view):
+            with trio.move_on_after(WRITE_SECONDS) as patience:
+                await self._stream.wait_send_all_might_not_block()
+            if patience.cancelled_caught:
+                raise ClientGone
+            sent += self._stream.send_nowait(view[sent:])
 
     async def reply(self, payload: bytes) -> None:
         """One packet that answers the one just read."""

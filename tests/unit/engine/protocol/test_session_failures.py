@@ -102,6 +102,15 @@ async def test_a_slow_reader_holds_its_own_query_up() -> None:
         assert len(rows.rows) == 50_000
 
 
+async def test_a_client_that_reads_nothing_is_given_up(autojump_clock: MockClock) -> None:
+    async with served() as server:
+        client = await server.client()
+        await client.command(b"\x03rows 50000")
+        await server.backend.opened[0].ended.wait()
+        assert 60 <= trio.current_time() < 62
+        assert len(server.registry) == 0
+
+
 async def start_waiting(client: WireClient) -> None:
     await client.command(b"\x03wait")
 
