@@ -100,9 +100,10 @@ class ClientSession:
                 await self._say(self._farewell)
         finally:
             self._machine.on(Input.FAULT)
-            self._host.registry.remove(self)
             with trio.CancelScope(shield=True):
                 await self._close_sql()
+            # Only now: whoever waits for sessions to be gone waits for their transactions.
+            self._host.registry.remove(self)
             try:
                 if self._lingers:
                     await self._client.linger()

@@ -14,9 +14,10 @@ import pytest
 import trio
 from pymysql.constants import CLIENT
 
+from engine.handoff import HandedClient, SessionClosed, decode, encode_client
 from engine.listener import Doors, Listener
 from engine.sessions import SessionRegistry
-from runtime.net import Address
+from runtime.net import Address, ByteStream
 from runtime.seams import Runtime
 from tests.unit.engine.protocol.fakes import FakeBackend
 
@@ -24,13 +25,13 @@ MARIADB = shutil.which("mariadb") or shutil.which("mysql")
 
 
 @asynccontextmanager
-async def listening(root: Path) -> AsyncIterator[tuple[int, FakeBackend]]:
+async def listening(root: Path, **doors: Any) -> AsyncIterator[tuple[int, FakeBackend]]:
     runtime = Runtime.system(root=root, seed=1, name="test")
     registry = SessionRegistry(1, runtime.clock.monotonic)
     backend = FakeBackend(registry)
     listener = Listener(runtime, backend, registry)
     async with trio.open_nursery() as nursery:
-        doors = await nursery.start(listener.run, Doors(Address("127.0.0.1", 0)))
+        doors = await nursery.start(listener.run, Doors(Address("127.0.0.1", 0), **doors))
         yield doors.mysql.port, backend
         nursery.cancel_scope.cancel()
 
@@ -160,3 +161,29 @@ async def test_command_line_client(tmp_path: Path) -> None:
         assert "ERROR 1049 (42000): Unknown database 'nowhere'" in unknown.stderr.decode()
         failed = await mariadb(port, "-uguest", "-e", "fail")
         assert "ERROR 1146 (42S02) at line 1: Table 'test.t'" in failed.stderr.decode()
+
+
+async def test_handed_over_socket(tmp_path: Path) -> None:
+    """A router's side in small: accept, pass on, keep a copy, hear of the end."""
+    runtime = Runtime.system(root=tmp_path, seed=2, name="router")
+    path = str(tmp_path / "instance.sock")
+    async with (
+        listening(tmp_path, handoff_path=path) as (_, backend),
+        trio.open_nursery() as nursery,
+    ):
+        channel = await runtime.net.dial_handoff(path, timeout=5)
+        over = trio.Event()
+
+        async def hand(stream: ByteStream, peer: Address) -> None:
+            await channel.send_client(encode_client(HandedClient(3, peer, "writer")), stream)
+            meta, _ = await channel.receive()
+            assert decode(meta) == SessionClosed(3)
+            over.set()
+
+        address = await nursery.start(runtime.net.serve, Address("127.0.0.1", 0), hand)
+        assert await in_pymysql(address.port, lambda c: fetched(c, "select 1")) == ((1,),)
+        with trio.fail_after(10):
+            await over.wait()
+        assert backend.lookups == [("admin", "127.0.0.1")]
+        await channel.aclose()
+        nursery.cancel_scope.cancel()
