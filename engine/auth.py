@@ -102,9 +102,12 @@ class Authentication:
 
     def begin(self) -> Decision:
         """Judge the proof that came with the login, or ask for one that can be judged."""
-        plugin = self._login.plugin
+        login, account = self._login, self._account
         # Clients that name no plugin are older than plugins: their proof is a native one.
-        if plugin is not None and plugin != NATIVE_PASSWORD:
+        if login.plugin is not None and login.plugin != NATIVE_PASSWORD:
+            # No password is the same in every plugin, and the newest clients have no native one.
+            if not login.proof.strip(b"\0") and account is not None and not account.auth_string:
+                return self._judge(b"")
             self._switched = True
             return Switch(NATIVE_PASSWORD)
         return self._judge(self._login.proof)

@@ -88,3 +88,11 @@ def test_another_plugin_is_asked_to_switch(account: Account | None) -> None:
     assert started.begin() == Switch("mysql_native_password")
     decision = started.answer(native_proof("secret", CHALLENGE))
     assert isinstance(decision, Accept if account else Refuse)
+
+
+@pytest.mark.parametrize("proof", [b"", b"\0"])
+def test_no_password_needs_no_switch(proof: bytes) -> None:
+    """MySQL 9's clients could not follow a switch to the native plugin."""
+    assert attempt(OPEN, proof, "caching_sha2_password").begin() == Accept(OPEN)
+    for account in (SECRET, None):
+        assert isinstance(attempt(account, proof, "caching_sha2_password").begin(), Switch)
