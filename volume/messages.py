@@ -34,6 +34,8 @@ TRUNCATE: Final = "truncate"
 ATTACH: Final = "attach"
 APPEND: Final = "append"
 READ_PAGE: Final = "read_page"
+# As read_page, between storage nodes: what is damaged here is refused, not repaired first.
+READ_COPY: Final = "read_copy"
 FETCH_LOG: Final = "fetch_log"
 FETCH_PAGES: Final = "fetch_pages"
 DOC_READ: Final = "doc_read"

@@ -124,6 +124,7 @@ class StorageNode:
             messages.ATTACH: self._attach,
             messages.APPEND: self._append,
             messages.READ_PAGE: self._read_page,
+            messages.READ_COPY: self._read_copy,
             messages.FETCH_LOG: self._fetch_log,
             messages.FETCH_PAGES: self._fetch_pages,
             messages.DOC_READ: self._doc_read,
@@ -202,6 +203,12 @@ class StorageNode:
         self._reads += 1
         hosted = self.hosting.get(request.pg)
         return await hosted.reader.read(request.page_no, request.lsn)
+
+    async def _read_copy(self, payload: Any) -> Any:
+        request = messages.ReadPage.decode(payload)
+        self._check_volume(request.volume_id)
+        hosted = self.hosting.get(request.pg)
+        return await hosted.reader.read_copy(request.page_no, request.lsn)
 
     async def _fetch_log(self, payload: Any) -> Any:
         request = messages.FetchLog.decode(payload)

@@ -46,7 +46,14 @@ class PageReader:
         self._replica.segment.check_readable(page_no, lsn)
         return await self.version(page_no, lsn)
 
-    async def version(self, page_no: int, lsn: int) -> tuple[int, bytes | None]:
+    async def read_copy(self, page_no: int, lsn: int) -> tuple[int, bytes | None]:
+        """As ``read``, without asking peers: for a peer, who would be asked in turn."""
+        self._replica.segment.check_readable(page_no, lsn)
+        return await self.version(page_no, lsn, repair=False)
+
+    async def version(
+        self, page_no: int, lsn: int, *, repair: bool = True
+    ) -> tuple[int, bytes | None]:
         """As ``read``, for a caller that knows the LSN to be readable."""
         for _ in range(_ATTEMPTS):
             try:
@@ -54,6 +61,8 @@ class PageReader:
             except (_Moved, LogGone):
                 continue
             except (PageCorrupt, RecordError):
+                if not repair:
+                    raise PageCorrupt(page_no) from None
                 version = await self._repair(page_no, lsn)
                 if version is not None:
                     return version.lsn, version.image
@@ -112,7 +121,7 @@ class PageReader:
     async def _repair(self, page_no: int, lsn: int) -> PageVersion | None:
         """Replace what is damaged (None), or else get just the version that was asked for."""
         if page_no in self._repairing:
-            # A peer may be repairing its copy from ours: never wait for each other.
+            # Once at a time; this reader can go to another segment meanwhile.
             raise PageCorrupt(page_no)
         self._repairing.add(page_no)
         try:

@@ -127,7 +127,7 @@ class Peers:
             if peer.client is None:
                 continue
             try:
-                raw = await self.call(peer.info.id, messages.READ_PAGE, request, READ_SECONDS)
+                raw = await self.call(peer.info.id, messages.READ_COPY, request, READ_SECONDS)
                 version = PageVersion.decode(raw)
             except CALL_FAILED as error:
                 self._runtime.trace.debug("peer_read_failed", peer=peer.info.id, reason=error)

@@ -8,6 +8,7 @@ partly or not at all, by a seed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from attrs import define, field
@@ -189,10 +190,8 @@ async def run_until(crash_at: int | None) -> tuple[Platter, History, Acked, int]
     platter = Platter()
     disk = CrashingDisk(platter, crash_at)
     history, acked = History(Rng(3)), Acked()
-    try:
+    with suppress(PowerCut):
         await scenario(await Machine.start(disk), history, acked)
-    except PowerCut:
-        pass
     return platter, history, acked, disk.calls
 
 

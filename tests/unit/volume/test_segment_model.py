@@ -4,6 +4,8 @@ version equal to the true one."""
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -147,7 +149,7 @@ class SegmentMachine(RuleBasedStateMachine):
     @invariant()
     def the_chain_is_whole(self):
         chain = [self.segment.log.base, *(lsn for lsn, _ in self.segment.log.tail_after(0))]
-        for before, lsn in zip(chain, chain[1:], strict=False):
+        for before, lsn in pairwise(chain):
             assert self.history.backlinks[lsn] == before
 
 
