@@ -23,7 +23,6 @@ PAIRS = [
 def test_two_nodes_killed(cluster: RealCluster, pair: tuple[str, str]):
     with cluster.connect() as connection:
         history.prepare(connection, clients=1)
-    # Held down by SIGSTOP after the kill's restart would be quick: take them away for good first.
     with Writer(partial(cluster.connect, autocommit=False)) as writer:
         wait_until(lambda: writer.acknowledged() > 20, 30, "writes", cluster.evidence)
         for name in pair:
