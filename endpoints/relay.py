@@ -1,8 +1,9 @@
 """Relay: bytes copied between client and instance, after a PROXY v2 header.
 
 Purpose: the way that works when router and instance are on different machines (containers).
-Invariants: a direction that ends is ended on the other side too, and the other direction goes on
-until it ends itself; whatever breaks, both connections are closed.
+Invariants: the instance's end is the session's end, after everything it said has been delivered; a
+client's end is passed on, and the instance answers it with its own. Whatever breaks, both
+connections are closed.
 """
 
 from __future__ import annotations
@@ -29,10 +30,17 @@ class RelayedSession:
         """Copies while waiting: a relayed session lives in this call."""
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._copy, self.client, self.instance, nursery)
-                nursery.start_soon(self._copy, self.instance, self.client, nursery)
+                nursery.start_soon(self._to_instance, nursery.cancel_scope)
+                await self._copy(self.instance, self.client)
+                nursery.cancel_scope.cancel()
         finally:
             self.instance.close()
+
+    async def _to_instance(self, session: trio.CancelScope) -> None:
+        if await self._copy(self.client, self.instance):
+            await self.instance.send_eof()
+        else:
+            session.cancel()
 
     def cut(self) -> None:
         if not self._is_cut:
@@ -40,13 +48,14 @@ class RelayedSession:
             self.client.cut()
             self.instance.cut()
 
-    async def _copy(self, source: ByteStream, sink: ByteStream, nursery: trio.Nursery) -> None:
+    async def _copy(self, source: ByteStream, sink: ByteStream) -> bool:
+        """Until the source ends (True) or either breaks (False)."""
         try:
             while data := await source.receive_some():
                 await sink.send_all(data)
-            await sink.send_eof()
         except _GONE:
-            nursery.cancel_scope.cancel()  # one broken connection ends both directions
+            return False
+        return True
 
 
 class Relay:

@@ -186,21 +186,21 @@ class FakeInstance:
             **self.extra,
         }
 
-    async def _alive(self) -> None:
+    async def while_hung(self) -> None:
         while self.hung:
             await self._resumed.wait()
 
     async def _status(self, peer: Peer, payload: Any) -> dict[str, Any]:
-        await self._alive()
+        await self.while_hung()
         return self.status()
 
     async def _watch(self, peer: Peer, payload: Any) -> dict[str, Any]:
-        await self._alive()
+        await self.while_hung()
         self._watchers.add(peer)
         return self.status()
 
     async def _promote(self, peer: Peer, payload: Any) -> dict[str, Any]:
-        await self._alive()
+        await self.while_hung()
         self.promotions += 1
         await self._obey(self.on_promote)
         self.become("opening")
@@ -215,7 +215,7 @@ class FakeInstance:
         return self.status()
 
     async def _demote(self, peer: Peer, payload: Any) -> dict[str, Any]:
-        await self._alive()
+        await self.while_hung()
         self.become("demoting")
         try:
             await self._obey(self.on_demote)
