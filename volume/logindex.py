@@ -32,6 +32,18 @@ class Located(NamedTuple):
     length: int
 
 
+class PageChanges(NamedTuple):
+    """Records of one page, oldest first: the LSN of the newest, whether the oldest is a full
+    image, and where they are (position, length)."""
+
+    lsn: int
+    full: bool
+    extents: list[tuple[int, int]]
+
+
+NO_CHANGES = PageChanges(0, False, [])
+
+
 class LogIndex:
     """See the module's text."""
 
@@ -245,24 +257,28 @@ class LogIndex:
             return count
         return bisect_right(chain, lsn, key=lambda ordinal: lsns[ordinal - first])
 
-    def page_changes(self, page_no: int, after: int, upto: int) -> list[Located]:
-        """A page's unfolded records with after < lsn <= upto, oldest first.
+    def page_changes(self, page_no: int, after: int, upto: int) -> PageChanges:
+        """A page's unfolded records with after < lsn <= upto.
 
-        Starts at the newest full image among them: it makes what came before it irrelevant.
+        From the newest full image among them on: it makes what came before it irrelevant.
         """
         chain = self.by_page.get(page_no)
         if chain is None:
-            return []
-        first, found = self._first, []
-        for i in range(self._count_upto(chain, upto) - 1, -1, -1):
-            at = chain[i] - first
-            if self._lsns[at] <= after:
+            return NO_CHANGES
+        lsns, flags, first = self._lsns, self._flags, self._first
+        count = self._count_upto(chain, upto)
+        if not count or lsns[chain[count - 1] - first] <= after:
+            return NO_CHANGES
+        start, full = count, False
+        while start and not full:
+            at = chain[start - 1] - first
+            if lsns[at] <= after:
                 break
-            found.append(self._located(at, 0))
-            if self._flags[at] & FULL:
-                break
-        found.reverse()
-        return found
+            full = bool(flags[at] & FULL)
+            start -= 1
+        positions, lengths = self._positions, self._lengths
+        extents = [(positions[o - first], lengths[o - first]) for o in chain[start:count]]
+        return PageChanges(lsns[chain[count - 1] - first], full, extents)
 
     def chain_length(self, page_no: int) -> int:
         """How many unfolded records a page has."""

@@ -70,6 +70,7 @@ class HotLog:
         self._scans: dict[int, FileScan] = {}
         self._current: LogFile | None = None
         self._recent = LogTail(budget)
+        self.recent = self._recent.find
         self.broken = False
         self.file_bytes = limits.LOG_FILE_BYTES
 
@@ -202,7 +203,7 @@ class HotLog:
 
     async def read(self, position: int, length: int) -> bytes:
         """Bytes written earlier; raises LogGone if they were collected meanwhile."""
-        data = self._recent.find(position, length)
+        data = self.recent(position, length)
         if data is not None:
             return data
         sequence = position >> FILE_SHIFT

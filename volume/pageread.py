@@ -13,11 +13,9 @@ import trio
 from runtime.disk import DiskError
 from runtime.trace import Trace
 from volume.errors import PageCorrupt, RecordError, TooOld
-from volume.logindex import Located
 from volume.logstore import LogGone
 from volume.materialize import PageBuilder
 from volume.messages import PageVersion
-from volume.records import FULL
 from volume.replica import Replica
 
 # (pg, page_no, lsn) -> that version from some peer, None if no peer has it.
@@ -78,16 +76,14 @@ class PageReader:
             cached = None
         start = cached[0] if cached is not None else base_lsn
         changes = replica.segment.log.page_changes(page_no, start, lsn)
-        if not changes and cached is not None:
-            return cached
-        if cached is None and not (changes and changes[0].flags & FULL):
-            base = await self._base(page_no, base_lsn)
+        if cached is not None:
+            base: bytes | None = cached[1]
         else:
-            base = cached[1] if cached is not None else None
-        if not changes:
-            version, image = base_lsn, base
+            base = None if changes.full else await self._base(page_no, base_lsn)
+        if not changes.extents:
+            version, image = start, base
         else:
-            version, image = changes[-1].lsn, await self._apply(base, changes)
+            version, image = changes.lsn, await self._apply(base, changes.extents)
         if image is not None and version <= replica.segment.vdl:
             # Above VDL it could still be annulled, while it is being read even.
             replica.images.put(page_no, version, image)
@@ -105,11 +101,14 @@ class PageReader:
             raise _Moved
         return found[1] if found is not None else None
 
-    async def _apply(self, base: bytes | None, changes: list[Located]) -> bytes:
+    async def _apply(self, base: bytes | None, extents: list[tuple[int, int]]) -> bytes:
         builder = PageBuilder(base, self._replica.page_size)
         log = self._replica.log
-        for count, change in enumerate(changes, 1):
-            builder.apply(await log.read_record(change.position, change.length))
+        for count, (position, length) in enumerate(extents, 1):
+            record = log.recent(position, length)
+            if record is None:
+                record = await log.read_record(position, length)
+            builder.apply(record)
             if count % _SLICE == 0:
                 await trio.lowlevel.checkpoint()
         return builder.image()

@@ -116,14 +116,14 @@ class SegmentMachine(RuleBasedStateMachine):
     def _read(self, page: int, lsn: int) -> tuple[int, bytes | None]:
         base_lsn, base = self.bases.get(page, (0, None))
         changes = self.segment.log.page_changes(page, base_lsn, lsn)
-        if not changes:
+        if not changes.extents:
             return base_lsn, base
         builder = PageBuilder(base, PAGE_SIZE)
-        for change in changes:
-            record = self.disk[change.position]
-            assert len(record) == change.length
+        for position, length in changes.extents:
+            record = self.disk[position]
+            assert len(record) == length
             builder.apply(record)
-        return changes[-1].lsn, builder.image()
+        return changes.lsn, builder.image()
 
     @invariant()
     def scl_is_the_models(self):

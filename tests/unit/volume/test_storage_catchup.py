@@ -248,9 +248,10 @@ async def test_a_damaged_record_is_read_from_a_peer(autojump_clock, nodes):
     await writer.send(history, [], ALL, pgmrpl=0)
     await nodes.crash(2)
     await nodes.start(2)
-    located = nodes.segment(2).log.page_changes(history.first_page, 0, 5) or next(
-        changes for p in range(8) if (changes := nodes.segment(2).log.page_changes(p, 0, 5))
+    log = nodes.segment(2).log
+    position, length = next(
+        extents[0] for p in range(8) if (extents := log.page_changes(p, 0, 5).extents)
     )
     data = nodes.platters[2].files["pg-00000000/log-0000000001"].data
-    data[(located[0].position & 0xFFFFFFFF) + located[0].length - 1] ^= 1
+    data[(position & 0xFFFFFFFF) + length - 1] ^= 1
     await writer.check_pages(history, [2], 5)
