@@ -162,6 +162,10 @@ class BufferPool:
         else:
             self._push(slot, Version(lsn, image), len(image))
 
+    def wants(self, page_no: int) -> bool:
+        """Whether a change to this page is of any use here."""
+        return page_no in self.slots or page_no in self._fetches
+
     def push_change(self, page_no: int, lsn: int, flags: int, payload: bytes) -> None:
         """A record from the redo stream: kept if the page is cached, or about to be."""
         slot = self.slots.get(page_no)

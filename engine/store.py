@@ -13,6 +13,7 @@ A connection belongs to one task at a time, and that task must have a greenback 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import apsw
@@ -32,7 +33,7 @@ from engine.txn.errors import (
 from engine.txn.writelock import WriteLock
 from engine.vfs import UNPINNED, PageFetcher, PageReader, SnapshotFile, SnapshotVfs
 from runtime.seams import Runtime
-from volume.errors import QuorumLost, QuorumTimeout
+from volume.errors import Fenced, NotWritable, QuorumTimeout, VolumeError
 from volume.model import Lsn, PageNo
 from volume.records import make_change
 
@@ -85,10 +86,12 @@ class Store:
         self.lock = WriteLock()
         self.newest = 0  # LSN of the newest MTR in the pool; the read point follows it
         self.commits = 0
+        self.on_logged: Callable[[int], None] | None = None  # the redo feed, on the writer
         self.generation = 0  # counts role changes: cached plans do not survive one
         self._vfs = SnapshotVfs(runtime)
         self._refusal: StoreError | None = ReadOnlyInstance(_READ_ONLY)
         self._stalled_at = 0  # LSN of a commit that missed its deadline
+        self._available = trio.Event()
 
     # -- state -----------------------------------------------------------------------------
 
@@ -99,6 +102,16 @@ class Store:
     @property
     def read_point(self) -> int:
         return self.pool.read_point
+
+    async def wait_available(self) -> None:
+        """Until there is a snapshot to read: a new instance has none, nor has a new volume."""
+        while self.pool.read_point == 0:
+            await self._available.wait()
+
+    def note_available(self) -> None:
+        """To be called when the read point was set from outside the commit path."""
+        if self.pool.read_point:
+            self._available.set()
 
     def check_writable(self) -> None:
         """Fail fast: raises why a write cannot begin now."""
@@ -111,6 +124,8 @@ class Store:
         """Everything up to `vdl` is durable; the writer's read point is the VDL."""
         if vdl > self.pool.read_point:
             self.pool.advance(vdl)
+            if not self._available.is_set():
+                self._available.set()
 
     # -- role changes ----------------------------------------------------------------------
 
@@ -126,6 +141,10 @@ class Store:
         """No write begins from now on, and nobody waits for one any longer."""
         self._refusal = ReadOnlyInstance(why)
         self.lock.fail_waiters(ReadOnlyInstance(why))
+
+    def resume_writes(self) -> None:
+        """A demotion was called off: this instance is still the writer."""
+        self._refusal = None
 
     def forget_undurable(self, vdl: int) -> None:
         """The volume annulled what this instance logged above `vdl`; sessions are cut already."""
@@ -155,21 +174,31 @@ class Store:
             images.append((page_no, image))
         if not changes:
             return self.newest
-        cpl = self.volume.log(changes)
+        try:
+            cpl = self.volume.log(changes)
+        except (Fenced, NotWritable) as error:
+            raise ReadOnlyInstance(f"not committed: {error}") from error
+        except VolumeError as error:  # out of room below LAL: nothing was logged
+            raise VolumeUnavailable(f"not committed: {error}") from error
         for page_no, image in images:  # all under the CPL: no snapshot lies within an MTR
             pool.push_image(page_no, cpl, image)
         self.newest = cpl
         self.commits += 1
+        if self.on_logged is not None:
+            self.on_logged(cpl)
         return cpl
 
     async def wait_durable(self, lsn: int) -> None:
-        """Raises OutcomeUnknown after the deadline, Fenced when the epoch is lost."""
+        """Raises OutcomeUnknown after the deadline, or when the epoch is lost meanwhile: whether
+        the next writer's recovery found the commit on enough segments, only it knows."""
         if lsn <= self.pool.read_point:
             return
         try:
             await self.volume.wait_durable(Lsn(lsn), timeout=self.commit_timeout)
         except QuorumTimeout as error:
             self._stalled_at = max(self._stalled_at, lsn)
+            raise OutcomeUnknown(f"the outcome of the commit is unknown: {error}") from error
+        except (Fenced, NotWritable) as error:
             raise OutcomeUnknown(f"the outcome of the commit is unknown: {error}") from error
         self.on_durable(lsn)
 
@@ -280,9 +309,10 @@ class StoreConnection:
             store.check_writable()  # the world may have changed while this session waited
             self._begin()
         except BaseException as error:
+            self.unpin()
             self._release()
-            if isinstance(error, QuorumLost):
-                raise VolumeUnavailable(f"the write cannot begin: {error}") from error
+            if isinstance(error, Fenced | NotWritable):
+                raise ReadOnlyInstance(f"the write cannot begin: {error}") from error
             raise
 
     def _begin(self) -> None:
@@ -299,8 +329,8 @@ class StoreConnection:
     async def commit(self) -> Lsn:
         """Commit, and return once the transaction is durable.
 
-        Raises Fenced (not committed), OutcomeUnknown, or SQLite's error after a rollback. The
-        transaction is over in every case.
+        Raises OutcomeUnknown; anything else (ReadOnlyInstance, VolumeUnavailable, SQLite's error)
+        means that it was rolled back. The transaction is over in every case.
         """
         assert self.writing
         lsn = self._commit_pages()

@@ -142,6 +142,8 @@ class SnapshotFile:
                 return image
         if self.at == UNPINNED:
             raise RuntimeError("the session read the volume without pinning a snapshot")
+        if self.at == 0:
+            return self._pool.blank  # before the first LSN there is nothing to ask for
         return greenback.await_(self._miss(page_no))
 
     async def _miss(self, page_no: int) -> bytes:

@@ -6,8 +6,10 @@ now or later. It must never be reported as a failure that can be repeated safely
 
 from __future__ import annotations
 
+from runtime.errors import OperatingError
 
-class StoreError(Exception):
+
+class StoreError(OperatingError):
     """Base of the operating errors of the store; the message is one line for a person."""
 
     def __init__(self, message: str) -> None:

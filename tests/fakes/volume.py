@@ -114,9 +114,13 @@ class FakeVolume:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
-        await trio.sleep_forever()
+        try:
+            await trio.sleep_forever()
+        finally:  # the process is gone: it hears of nothing any more
+            self.on_durable.clear()
+            self.on_fenced.clear()
 
-    async def open_for_writing(self, owner: str) -> Lsn:
+    async def open_for_writing(self, owner: str, *, timeout: float = 5.0) -> Lsn:
         storage = self.storage
         await trio.lowlevel.checkpoint()
         if storage.reachable < 4:

@@ -17,7 +17,6 @@ from engine.store import (
 )
 from tests.fakes.volume import FakeStorage
 from tests.unit.engine.storekit import WAIT, World, pinned
-from volume.errors import Fenced
 
 TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT)"
 
@@ -192,7 +191,7 @@ async def test_without_quorum_the_outcome_is_unknown_and_new_writes_fail_fast(
     world.check()
 
 
-async def test_a_fenced_commit_was_not_made_and_its_pages_go() -> None:
+async def test_a_commit_in_flight_when_fenced_is_unknown_and_its_pages_go() -> None:
     storage = FakeStorage()
     world = await World.writer(storage)
     await world.write(TABLE, "INSERT INTO t VALUES (1, 0)")
@@ -202,7 +201,7 @@ async def test_a_fenced_commit_was_not_made_and_its_pages_go() -> None:
     async with trio.open_nursery() as nursery:
 
         async def write() -> None:
-            with pytest.raises(Fenced):
+            with pytest.raises(OutcomeUnknown):
                 await world.write("UPDATE t SET n = 1", conn=conn)
 
         nursery.start_soon(write)
@@ -225,7 +224,7 @@ async def test_a_refused_log_call_leaves_the_connection_with_the_old_state() -> 
     await conn.begin_write(lock_wait=WAIT)
     conn.db.execute("UPDATE t SET n = 99")
     await World.writer(storage)
-    with pytest.raises(Fenced):
+    with pytest.raises(ReadOnlyInstance, match="not committed"):
         await conn.commit()
     assert not conn.writing and world.store.lock.holder is None
     assert world.read("SELECT n FROM t", conn) == [(0,)]

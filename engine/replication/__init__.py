@@ -1,0 +1,1 @@
+"""The redo stream: `feed` on the writer, `follower` on the readers, `messages` between them."""
