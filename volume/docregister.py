@@ -98,9 +98,9 @@ def newest(copies: Iterable[Copy]) -> Copy:
     return max(copies, key=lambda copy: copy.accepted, default=Copy())
 
 
-def next_ballot(copies: Iterable[Copy], proposer: str) -> Ballot:
-    """A ballot above everything seen."""
-    return Ballot(max((copy.promised.round for copy in copies), default=0) + 1, proposer)
+def next_ballot(copies: Iterable[Copy], proposer: str, used: int) -> Ballot:
+    """A ballot above everything seen, and above the last round this proposer used."""
+    return Ballot(max([used, *(copy.promised.round for copy in copies)]) + 1, proposer)
 
 
 def settled(copies: Sequence[tuple[int, Copy]]) -> bool:

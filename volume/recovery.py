@@ -12,10 +12,9 @@ Each request is idempotent and nothing is remembered between openers but what se
 durable, so an opener may die after any step and another one start from the beginning.
 
 Races: a segment promises an epoch to the first owner that asks. Whoever holds a write quorum of
-group 0 has won; it goes one epoch further if others hold segments at the same one, so that every
-segment will have it. If nobody can have a write quorum the smallest owner goes on with a higher
-epoch and the others have lost. (SIGMOD 2018, section 2.4: change the locks instead of waiting out
-a lease.)
+group 0 has won, and may attach the segments that others were promised at the same epoch. If nobody
+can have a write quorum, the smallest owner goes on with a higher epoch and the others have lost.
+(SIGMOD 2018, section 2.4: change the locks instead of waiting out a lease.)
 
 Less than a write quorum reachable: the machine waits; a deadline is the caller's business.
 """
@@ -208,14 +207,10 @@ class Opening:
     def _on_stale(self, node: int, request: Request, error: StaleEpoch) -> None:
         if isinstance(request, AskStatus | AskFetch) or request.epoch != self.epoch:
             return
-        if error.current > self.epoch:
-            self._lose(error)
-        elif isinstance(request, AskRaise) and request.pg == FIRST_GROUP:
+        if isinstance(request, AskRaise) and error.current == self.epoch:
             self._taken[node] = error
         else:
-            # Somebody who lost this epoch still holds a segment: leave it behind for good.
-            self._start_epoch(self.epoch + 1)
-            self._enter(Phase.FENCE)
+            self._lose(error)
 
     def _on_scl(self, node: int, request: AskAttach | AskAppend, scl: Lsn) -> None:
         before = self._scls.setdefault(request.pg, {}).get(node)
@@ -285,13 +280,11 @@ class Opening:
         self._inflight.clear()
 
     def _fence(self) -> list[Ask]:
-        first = self._raised.get(FIRST_GROUP, {})
-        asked_first = [n for n in self._up if (n, AskRaise, FIRST_GROUP) in self._inflight]
-        if self._taken and (self._hurried or not asked_first):
-            self._settle_race(first)
-            return []
         asks = self._raise_everywhere(FIRST_GROUP)
-        if self._taken or not is_write_quorum(mask_of(first)):
+        if not is_write_quorum(mask_of(self._raised.get(FIRST_GROUP, {}))):
+            asked = any((node, AskRaise, FIRST_GROUP) in self._inflight for node in self._up)
+            if self._taken and (self._hurried or not asked):
+                self._settle_race()
             return asks
         for pg in sorted(self._groups - {FIRST_GROUP}):
             asks += self._raise_everywhere(pg)
@@ -306,26 +299,22 @@ class Opening:
         return asks
 
     def _raise_everywhere(self, pg: PgId) -> list[Ask]:
-        missing = self._up - self._raised.get(pg, {}).keys()
-        if pg == FIRST_GROUP:
-            missing -= self._taken.keys()
+        missing = self._up - self._raised.get(pg, {}).keys() - self._taken.keys()
         request = AskRaise(pg, self.epoch, self.owner)
         return [ask for node in sorted(missing) for ask in self._ask(node, request)]
 
-    def _settle_race(self, mine: dict[int, EpochRaised]) -> None:
-        """Others hold group 0 of some nodes at this very epoch."""
-        won_by: dict[str, set[int]] = {}
+    def _settle_race(self) -> None:
+        """Others hold group 0 of some nodes at this very epoch, and nobody answers any more."""
+        held_by: dict[str, set[int]] = {}
         for node, error in self._taken.items():
-            won_by.setdefault(error.owner, set()).add(node)
-        for nodes in won_by.values():
-            if is_write_quorum(mask_of(nodes)):
-                self._lose(self._taken[min(nodes)])
-                return
-        if is_write_quorum(mask_of(mine)) or self.owner < min(won_by):
+            held_by.setdefault(error.owner, set()).add(node)
+        winner = next((o for o, n in held_by.items() if is_write_quorum(mask_of(n))), None)
+        if winner is None and self.owner < min(held_by):
             self._start_epoch(self.epoch + 1)
             self._hurried = False
         else:
-            self._lose(self._taken[min(won_by[min(won_by)])])
+            first = min(held_by[winner or min(held_by)])
+            self._lose(self._taken[first])
 
     def _truncate(self) -> list[Ask]:
         asks = self._attach_everywhere()

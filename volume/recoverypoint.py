@@ -12,12 +12,15 @@ recovery knows better: its VDL bounds what an earlier range may still annul, see
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from attrs import frozen
 
 from volume import limits
 from volume.messages import EpochRaised
 from volume.model import Epoch, Lsn, PgId, TruncationRange, annulled
+
+FIRST_EPOCH: Final = Epoch(1)
 
 
 @frozen
@@ -28,11 +31,11 @@ class RecoveryPoint:
     vcl: Lsn
     vdl: Lsn
     ends: Mapping[PgId, Lsn]  # last surviving LSN of each protection group
-    truncations: tuple[TruncationRange, ...]  # the whole lineage, the new range last
+    truncations: tuple[TruncationRange, ...]  # the whole lineage, the new range last if any
 
     @property
     def next_lsn(self) -> Lsn:
-        return Lsn(self.truncations[-1].upto + 1)
+        return Lsn((self.truncations[-1].upto if self.truncations else self.vdl) + 1)
 
 
 def resolve_ranges(ranges: Iterable[TruncationRange]) -> tuple[TruncationRange, ...]:
@@ -65,6 +68,9 @@ def recovery_point(
     for reply in every:
         known.update((lsn, cpl) for lsn, cpl in reply.tail if lsn > durable)
     vcl, vdl = volume_points(durable, known, standing)
+    if epoch == FIRST_EPOCH:
+        # Nobody has ever opened this volume, so nothing can be in flight: LSNs begin at 1.
+        return RecoveryPoint(durable, vcl, vdl, dict.fromkeys(replies, Lsn(0)), ())
     upto = Lsn(max([vdl, *(r.upto for r in reported)]) + lal)
     ends = {pg: _chain_end(group, vdl, standing) for pg, group in replies.items()}
     truncations = resolve_ranges([*standing, TruncationRange(epoch, vdl, upto)])

@@ -4,6 +4,10 @@ Shipping starts in the same turn of the event loop as the first record, after ev
 turn has added its own; each acknowledgement sends on what piled up meanwhile. Everything on this
 path is synchronous: no task per append, one wake-up per committed transaction.
 
+A group other than 0 is used on a node only after group 0 was seen unfenced there *after* the
+group's attach. A recovery fences group 0 first and lists a node's groups afterwards; so it either
+finds this group, or this writer finds the fence.
+
 Invariants: one `stale_epoch` from any segment ends writing for good (the object is then only good
 for raising Fenced); a segment is attached before it is sent anything on a connection; nothing
 waits for a particular segment. (SIGMOD 2018, sections 2.2 and 2.4.)
@@ -12,6 +16,7 @@ waits for a particular segment. (SIGMOD 2018, sections 2.2 and 2.4.)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -25,6 +30,7 @@ from volume.limits import HEARTBEAT_SECONDS
 from volume.links import Links
 from volume.model import Lsn, PgId, VolumeConfig
 from volume.quorum import write_shortfall
+from volume.recovery import FIRST_GROUP
 from volume.waits import DurabilityWaits
 from volume.writer import Change, LogWriter, OpenedVolume
 from wire.rpc import RpcClient, RpcClosed, RpcError
@@ -58,6 +64,10 @@ class _Attachment:
     def on_appended(self, reply: Any) -> None:
         if self.live:
             self.shipper._appended(self, reply)
+
+    def on_confirmed(self, scl: Lsn, reply: Any) -> None:
+        if self.live:
+            self.shipper._confirmed(self, scl, reply)
 
 
 class LogShipper:
@@ -180,17 +190,15 @@ class LogShipper:
 
     def _append(self, feed: SegmentFeed, blob: bytes) -> None:
         attachment = self._attachments[feed.node, feed.pg]
-        durability = self.writer.durability
-        payload = messages.encode_append(
-            self._volume_id,
-            feed.pg,
-            self.opened.epoch,
-            durability.vdl,
-            self.read_floor,
-            durability.pgcl(feed.pg),
-            blob,
-        )
+        payload = self._append_payload(feed.pg, blob)
         attachment.client.post(messages.APPEND, payload, attachment.on_appended)
+
+    def _append_payload(self, pg: PgId, blob: bytes) -> list[Any]:
+        durability = self.writer.durability
+        vdl, tail = durability.vdl, durability.pgcl(pg)
+        return messages.encode_append(
+            self._volume_id, pg, self.opened.epoch, vdl, self.read_floor, tail, blob
+        )
 
     # ---------------------------------------------------------------- answers
 
@@ -248,8 +256,8 @@ class LogShipper:
     def _attach(self, feed: SegmentFeed) -> None:
         client = self._links[feed.node].client
         self._detach(feed)
-        if client is None:
-            return
+        if client is None or not (feed.pg == FIRST_GROUP or self._first(feed.node).attached):
+            return  # `link_up` or the attach of group 0 comes back to it
         attachment = _Attachment(self, feed, client)
         self._attachments[feed.node, feed.pg] = attachment
         feed.attach_sent(self._now())
@@ -258,6 +266,9 @@ class LogShipper:
             self._volume_id, feed.pg, opened.epoch, opened.owner, opened.truncations
         )
         client.post(messages.ATTACH, request.encode(), attachment.on_attached)
+
+    def _first(self, node: int) -> SegmentFeed:
+        return self._feeds[FIRST_GROUP][node]
 
     def _detach(self, feed: SegmentFeed) -> None:
         feed.detach()
@@ -270,7 +281,23 @@ class LogShipper:
         scl = _scl_of(reply)
         if scl is None:
             self._append_failed(attachment, reply)
-            return
+        elif attachment.feed.pg == FIRST_GROUP:
+            self._start_feeding(attachment, scl)
+            for pg, feeds in self._feeds.items():
+                if pg != FIRST_GROUP:
+                    self._attach(feeds[attachment.feed.node])
+        else:
+            payload = self._append_payload(FIRST_GROUP, b"")
+            on_reply = partial(attachment.on_confirmed, scl)
+            attachment.client.post(messages.APPEND, payload, on_reply)
+
+    def _confirmed(self, attachment: _Attachment, scl: Lsn, reply: Any) -> None:
+        if _scl_of(reply) is None:
+            self._append_failed(attachment, reply)
+        else:
+            self._start_feeding(attachment, scl)
+
+    def _start_feeding(self, attachment: _Attachment, scl: Lsn) -> None:
         now = self._now()
         if attachment.feed.attach(scl, now):
             self._vdl_moved()
@@ -278,8 +305,7 @@ class LogShipper:
             self._pump(attachment.feed, now)
 
     def link_up(self, node: int) -> None:
-        for feeds in self._feeds.values():
-            self._attach(feeds[node])
+        self._attach(self._first(node))
 
     def link_down(self, node: int) -> None:
         for feeds in self._feeds.values():
@@ -288,8 +314,7 @@ class LogShipper:
     # ----------------------------------------------------------- once per beat
 
     async def _beat_until_ended(self) -> None:
-        for pg in self.opened.ends:
-            self._attach_group(pg)
+        self._attach_group(FIRST_GROUP)
         while not self.ended:
             await self._runtime.clock.sleep(HEARTBEAT_SECONDS)
             now = self._now()

@@ -47,6 +47,8 @@ WRITE_SECONDS: Final = 10.0
 CALL_SECONDS: Final = 1.0
 # After a write quorum has answered, how long the others are waited for.
 GRACE_SECONDS: Final = 0.02
+# A reader goes on with only a read quorum after waiting this long for a write quorum.
+READ_QUORUM_AFTER_SECONDS: Final = 0.5
 PAUSE_SECONDS: Final = 0.01
 PAUSE_MAX_SECONDS: Final = 0.5
 
@@ -63,6 +65,7 @@ class TopologyStore:
         made_at = int(runtime.clock.wall() * 1e6)
         self._proposer = f"{made_at:x}-{runtime.rng.randbytes(4).hex()}"
         self._writes = 0
+        self._round = 0  # never used twice, whatever the copies remember of it
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Keep in touch with the storage nodes until cancelled."""
@@ -76,6 +79,7 @@ class TopologyStore:
         Raises QuorumLost when less than a read quorum answered in time.
         """
         deadline = self._now() + timeout
+        alone_after = self._now() + min(READ_QUORUM_AFTER_SECONDS, timeout)
         pause = PAUSE_SECONDS
         while True:
             held = await self._each(self._read_copy)
@@ -88,11 +92,9 @@ class TopologyStore:
                 repaired = await self._attempt(lambda current: current)
                 if repaired is not None:
                     return repaired.generation, repaired.data
-            elif is_read_quorum(mask_of(held)) and self._nobody_else_comes(held):
+            elif is_read_quorum(mask_of(held)) and self._now() >= alone_after:
                 return last.value.generation, last.value.data
             if self._now() >= deadline:
-                if is_read_quorum(mask_of(held)):
-                    return last.value.generation, last.value.data
                 raise QuorumLost(f"the topology cannot be read: {read_shortfall(len(held))}")
             pause = await self._back_off(pause)
 
@@ -133,7 +135,8 @@ class TopologyStore:
         seen = await self._each(self._read_copy)
         if not is_write_quorum(mask_of(seen)):
             return None
-        ballot = next_ballot((copy for _, copy in seen.values()), self._proposer)
+        ballot = next_ballot((copy for _, copy in seen.values()), self._proposer, self._round)
+        self._round = ballot.round
         promised = await self._each(
             lambda node: self._update(node, seen.get(node), lambda copy: promise(copy, ballot))
         )
@@ -240,9 +243,6 @@ class TopologyStore:
 
     def _connected(self) -> list[int]:
         return [link.index for link in self._links.all if link.client is not None]
-
-    def _nobody_else_comes(self, held: dict[int, Held]) -> bool:
-        return all(node in held for node in self._connected())
 
     def _now(self) -> float:
         return self._runtime.clock.monotonic()
