@@ -23,6 +23,7 @@ def install(config_file: Path) -> None:
     profiler = cProfile.Profile()
 
     def begin(_number: int, _frame: FrameType | None) -> None:
+        profiler.clear()
         profiler.enable()
 
     def end(_number: int, _frame: FrameType | None) -> None:

@@ -28,6 +28,16 @@ data_option = click.option(
 )
 
 
+def _version() -> str:
+    """From the installed package; a checkout run in place has none."""
+    from importlib import metadata
+
+    try:
+        return metadata.version("sixfold")
+    except metadata.PackageNotFoundError:
+        return "of this checkout, not installed"
+
+
 class _Size(click.ParamType[int]):
     name = "size"
 
@@ -53,7 +63,7 @@ class _Tiers(click.ParamType[tuple[int, ...]]):
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sixfold")
+@click.version_option(_version(), prog_name="sixfold")
 def main() -> None:
     """Sixfold: a self-hosted, Aurora-like MySQL-compatible cluster.
 
