@@ -23,7 +23,6 @@ class Situation:
     """What the choice depends on besides the log."""
 
     coalesce_point: int
-    folded: int
     log_bytes: int
     idle: bool
 
@@ -50,6 +49,6 @@ def choose(log: LogIndex, situation: Situation) -> Choice:
     pressed = situation.log_bytes > limits.LOG_PRESSURE_BYTES
     if not (situation.idle or pressed):
         return NOTHING
-    pages = log.unfolded_pages(situation.folded, limits.COALESCE_PAGES)
+    pages = log.unfolded_pages(limits.COALESCE_PAGES)
     pages = [p for p in pages if log.oldest_of(p) <= point]
     return Choice(pages, pressed) if pages else NOTHING

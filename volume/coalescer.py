@@ -29,13 +29,12 @@ class Coalescer:
         self._reader = reader
         self._trace = trace
         self._cursor = ScrubCursor()
-        self._folded = 0
         self.lock = trio.Lock()
 
     async def round(self, *, idle: bool, foreground_waits: Callable[[], bool]) -> int:
         """Coalesce some pages and collect log; returns the pages done, 0: nothing to do."""
         replica = self._replica
-        if replica.segment.hydrating:
+        if replica.segment.hydrating or self.lock.locked():
             return 0
         async with self.lock:
             choice = self._choose(idle)
@@ -47,11 +46,8 @@ class Coalescer:
 
     def _choose(self, idle: bool) -> coalesce.Choice:
         segment = self._replica.segment
-        self._folded = segment.log.folded_upto(self._folded)
-        return coalesce.choose(
-            segment.log,
-            coalesce.Situation(segment.coalesce_point, self._folded, self._replica.log.size, idle),
-        )
+        situation = coalesce.Situation(segment.coalesce_point, self._replica.log.size, idle)
+        return coalesce.choose(segment.log, situation)
 
     async def _fold(self, choice: coalesce.Choice, foreground_waits: Callable[[], bool]) -> int:
         replica = self._replica
@@ -96,7 +92,7 @@ class Coalescer:
     async def scrub(self, count: int) -> int:
         """Verify some base images; a bad one is repaired on the way.  Returns how many were bad."""
         replica = self._replica
-        if replica.segment.hydrating:
+        if replica.segment.hydrating or self.lock.locked():
             return 0
         bad = 0
         async with self.lock:

@@ -50,6 +50,7 @@ class LogIndex:
     __slots__ = (
         "_first",
         "_flags",
+        "_folded",
         "_lengths",
         "_lsns",
         "_pages",
@@ -66,6 +67,7 @@ class LogIndex:
         self.base = base
         self.scl = base
         self.high_lsn = base
+        self._folded = base
         self.by_page: dict[int, array[int]] = {}
         self.pending: dict[int, Located] = {}
         self.pending_refused = 0
@@ -234,7 +236,7 @@ class LogIndex:
         self._first += len(self._lsns)
         self._delete(0, len(self._lsns))
         self.by_page.clear()
-        self.base = self.scl = base
+        self.base = self.scl = self._folded = base
         self.pending = {p: x for p, x in self.pending.items() if x.lsn > base}
 
     # -- asking --------------------------------------------------------------------------------
@@ -334,25 +336,26 @@ class LogIndex:
             runs.append((run_start, run_end - run_start))
         return runs
 
-    def folded_upto(self, hint: int) -> int:
+    def folded(self) -> int:
         """The highest chain LSN such that every record <= it is in a base image.
 
-        ``hint`` is an earlier answer (it only grows), so that the walk is paid once.
+        It only grows, so the walk goes on where the last one ended.
         """
         lsns, first = self._lsns, self._first
-        at = bisect_right(lsns, hint)
+        at = bisect_right(lsns, self._folded)
         while at < len(lsns):
             chain = self.by_page.get(self._pages[at])
             if chain is not None and chain[0] <= at + first:
                 break
             at += 1
-        return lsns[at - 1] if at else self.base
+        self._folded = lsns[at - 1] if at else self.base
+        return self._folded
 
-    def unfolded_pages(self, start_after: int, count: int) -> list[int]:
-        """Pages of the oldest unfolded records above ``start_after``, ``count`` at most."""
+    def unfolded_pages(self, count: int) -> list[int]:
+        """Pages of the oldest unfolded records, ``count`` at most."""
         lsns, first, pages = self._lsns, self._first, self._pages
         found: dict[int, None] = {}
-        for at in range(bisect_right(lsns, start_after), len(lsns)):
+        for at in range(bisect_right(lsns, self.folded()), len(lsns)):
             chain = self.by_page.get(pages[at])
             if chain is not None and chain[0] <= at + first:
                 found[pages[at]] = None

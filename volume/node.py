@@ -61,7 +61,7 @@ class StorageNode:
         self._volume_id = config.volume.volume_id
         self.peers = Peers(runtime, config.volume, config.node_id, config.az)
         self.hosting = Hosting(runtime, config.volume, self.peers.read_page)
-        self.catch_up = CatchUp(runtime, config.volume, self.hosting, self.peers)
+        self.catch_up = CatchUp(runtime, config.volume, self.hosting, self.peers, self._fail)
         self.background = Background(runtime, self.hosting)
         self.document = DocumentStore(runtime)
         self._broken: StorageBroken | None = None

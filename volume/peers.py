@@ -18,9 +18,8 @@ from volume.model import StorageNodeInfo, VolumeConfig
 from wire.rpc import RpcClient, RpcClosed, RpcError, RpcTimeout
 
 DIAL_SECONDS = 2.0
-STATUS_SECONDS = 1.0
+STATUS_SECONDS = 0.5
 READ_SECONDS = 2.0
-BULK_SECONDS = 30.0
 
 CALL_FAILED = (RpcError, RpcClosed, RpcTimeout, BadRequest)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from attrs import define, field
 
 from runtime.seams import Runtime
-from volume import hotlog, limits
-from volume.errors import NotComplete, StorageBroken
+from volume import limits
+from volume.errors import FormatMismatch, NotComplete, OutOfLog
 from volume.hotlog import Promise
 from volume.imagecache import ImageCache
 from volume.logindex import LogIndex
-from volume.logstore import HotLog, Recovered
+from volume.logstore import HotLog, LogGone, Recovered
 from volume.logtail import TailBudget
 from volume.messages import EpochRaised, LogPart, PagesPart, SegmentStatus
 from volume.model import TruncationRange, VolumeConfig, annulled
@@ -65,10 +65,20 @@ class Replica:
         await self._runtime.disk.makedirs(self.directory)
         recovered = await self.log.open()
         if recovered is None:
+            await self._check_no_pages()
             await self.log.create(self.segment.promise)
             await self.pages.open()
             return
         await self._recover(recovered)
+
+    async def _check_no_pages(self) -> None:
+        """A segment begins with its log: pages alone mean that promises were lost."""
+        names = await self._runtime.disk.listdir(self.directory)
+        if any(name.startswith("pages-") for name in names):
+            raise FormatMismatch(
+                f"{self.directory} in the data directory has pages but no hot log: move it away"
+                " and start again, the segment is then rebuilt from its peers"
+            )
 
     async def _recover(self, recovered: Recovered) -> None:
         promise = recovered.promise
@@ -185,8 +195,11 @@ class Replica:
         s.check_log(after)
         promise, scl, vdl, tail = s.promise, s.scl, s.vdl, s.tail
         parts = []
-        for position, length in s.log.extents_after(after, limit_bytes):
-            parts.append(await self.log.read(position, length))
+        try:
+            for position, length in s.log.extents_after(after, limit_bytes):
+                parts.append(await self.log.read(position, length))
+        except LogGone:
+            raise OutOfLog(s.log.base) from None
         return LogPart(
             records=b"".join(parts),
             scl=scl,
@@ -202,7 +215,7 @@ class Replica:
         """Base images from a page number on, for a peer that has to start from pages."""
         if self.segment.hydrating:
             raise NotComplete(0)
-        base = self.segment.log.folded_upto(0)
+        base = self.segment.log.folded()
         found: list[tuple[int, int, bytes]] = []
         size = 0
         for page_no in self.pages.table.pages_from(start):
@@ -221,7 +234,7 @@ class Replica:
         log = self.segment.log
         if self.segment.hydrating:
             return 0
-        sequences, high = self.log.collectable(log.folded_upto(log.base), retain_bytes)
+        sequences, high = self.log.collectable(log.folded(), retain_bytes)
         if not sequences:
             return 0
         async with self._gate:
@@ -249,6 +262,3 @@ class Replica:
             s.hydrating = False
             self.images.forget_above(s.first_page, s.first_page + s.pages, 0)
         await old.remove()
-
-
-__all__ = ["NodeResources", "Replica", "StorageBroken", "directory_of", "hotlog"]

@@ -91,7 +91,7 @@ def index_of(history: History) -> LogIndex:
 
 
 def situation(**changes: object) -> Situation:
-    return evolve(Situation(coalesce_point=1000, folded=0, log_bytes=0, idle=False), **changes)
+    return evolve(Situation(coalesce_point=1000, log_bytes=0, idle=False), **changes)
 
 
 def test_a_busy_node_with_a_short_log_coalesces_nothing():

@@ -250,7 +250,7 @@ async def _forget_promises(self: logstore.HotLog, promise: object, vdl: int, tai
 async def _remove_first(self: Replica, retain_bytes: int) -> int:
     """The mutant: log files go before the promise that the log begins later."""
     log = self.segment.log
-    sequences, high = self.log.collectable(log.folded_upto(log.base), retain_bytes)
+    sequences, high = self.log.collectable(log.folded(), retain_bytes)
     if not sequences:
         return 0
     await self.log.remove(sequences)

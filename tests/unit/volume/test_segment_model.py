@@ -107,7 +107,7 @@ class SegmentMachine(RuleBasedStateMachine):
 
     @rule()
     def trim(self):
-        folded = self.segment.log.folded_upto(0)
+        folded = self.segment.log.folded()
         assert folded <= self.segment.coalesce_point
         if folded > self.segment.log.base:
             self.segment.adopt(self.segment.plan_base(folded, 1))
