@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-import outcome
 import trio
 from attrs import frozen
 from trio import lowlevel
@@ -65,7 +64,7 @@ class _Race:
     def answer(self, node: int, reply: Any) -> None:
         self._answers.append((node, reply))
         if self._task is not None:
-            lowlevel.reschedule(self._task, outcome.Value(None))
+            lowlevel.reschedule(self._task)
             self._task = None
 
     async def next(self, seconds: float) -> tuple[int, Any] | None:

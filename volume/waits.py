@@ -17,8 +17,6 @@ from trio import lowlevel
 
 from volume.model import Lsn
 
-_DONE = outcome.Value(None)
-
 
 class _Wait:
     __slots__ = ("deadline", "lsn", "task")
@@ -61,7 +59,7 @@ class DurabilityWaits:
         while waits and waits[0].lsn <= vdl:
             task = waits.popleft().task
             if task is not None:
-                lowlevel.reschedule(task, _DONE)
+                lowlevel.reschedule(task)
 
     def expire(self, now: float, error: Callable[[Lsn], Exception]) -> None:
         """Wake those whose deadline has passed with an error."""
