@@ -2,8 +2,8 @@
 
 Three processes, as in a cluster: a client, the router (`endpoints.router`), and an instance whose
 doors answer every message with the same bytes. No SQL: the work per round trip is as small as it
-can be, so the ratio is the worst case for the hop. The rounds alternate between the ways, and the table
-gives the median of the rounds.
+can be, so the ratio is the worst case for the hop. The rounds alternate between the ways, and the
+table gives the median of the rounds.
 
 Run: python -m benchmarks.forwarding [--seconds 2] [--rounds 5]
 """
