@@ -177,5 +177,5 @@ async def running(kit: Kit) -> AsyncIterator[Kit]:
 
 async def until(condition: Callable[[], bool], *, step: float = 0.002) -> None:
     """Let virtual time pass until something holds; `running` bounds it."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110
         await trio.sleep(step)
