@@ -1,11 +1,12 @@
-"""The `sixfold` command with instances that can be profiled: SIGUSR1 starts cProfile, SIGUSR2 stops
-it and writes `profile.out` into the instance's run directory. Used by benchmarks.profile only.
+"""The `sixfold` command with instances and storage nodes that can be profiled.
+
+SIGUSR1 starts cProfile, SIGUSR2 stops it and writes `profile.out` beside the component's
+configuration. Used by benchmarks.profile only.
 """
 
 from __future__ import annotations
 
 import cProfile
-import json
 import signal
 import sys
 from pathlib import Path
@@ -15,11 +16,11 @@ from cluster import launcher
 from cluster.cli import main
 
 PROGRAM = ("-m", "benchmarks.instrumented")
-PROFILE_NAME = "profile.out"
+PROFILE_SUFFIX = ".profile"
 
 
 def install(config_file: Path) -> None:
-    output = Path(json.loads(config_file.read_text())["root"]) / PROFILE_NAME
+    output = config_file.with_suffix(PROFILE_SUFFIX)
     profiler = cProfile.Profile()
 
     def begin(_number: int, _frame: FrameType | None) -> None:
@@ -39,6 +40,6 @@ def install(config_file: Path) -> None:
 
 if __name__ == "__main__":
     launcher.PROGRAM = (sys.executable, *PROGRAM)
-    if sys.argv[1] == "instance":
+    if sys.argv[1] in ("instance", "storage"):
         install(Path(sys.argv[sys.argv.index("--config") + 1]))
     main()

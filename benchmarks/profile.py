@@ -24,7 +24,7 @@ import click
 from attrs import frozen
 
 from benchmarks import machine, sysbench
-from benchmarks.instrumented import PROFILE_NAME, PROGRAM
+from benchmarks.instrumented import PROFILE_SUFFIX, PROGRAM
 from benchmarks.sixfold import Sixfold
 from benchmarks.systems import BenchmarkError
 
@@ -32,7 +32,17 @@ ROOT = Path(__file__).resolve().parent.parent
 STATEMENTS = {"one point select": "point_select", "one commit (update_index)": "update_index"}
 TOP_FUNCTIONS = 20
 TOP_MODULES = 16
+A_STORAGE_NODE = "storage-a1"
 WAITING = ("epoll", "select.", "poll'")  # time asleep is not work
+
+
+@frozen
+class Shares:
+    """Parts of a process's working time."""
+
+    cpu_us: float  # per statement, unprofiled
+    modules: list[tuple[str, float]]
+    functions: list[tuple[str, int, float]]  # name, calls per 100 statements, share
 
 
 @frozen
@@ -40,8 +50,7 @@ class Measurement:
     per_second: float
     p99_ms: float
     cpu_us: Mapping[str, float]  # by component, per statement
-    modules: list[tuple[str, float]]  # share of the writer's working time
-    functions: list[tuple[str, int, float]]  # name, calls per statement x100, share
+    shares: Mapping[str, Shares]  # by profiled component
 
 
 @click.command()
@@ -83,14 +92,16 @@ def measure(cluster: Sixfold, workload: str, rows: int, seconds: int) -> Measure
         name: max(0.0, _cpu_ns(pid) - before[name] - idle[name]) / 1000 / statements
         for name, pid in pids.items()
     }
-    stats, count = _profiled(cluster, pids, load, seconds)
-    modules, functions = shares(stats, count)
+    writer = cluster.status()["writer"]
+    profiled = [writer] if workload in sysbench.READS else [writer, A_STORAGE_NODE]
     return Measurement(
         per_second=measured.per_second,
         p99_ms=measured.p99_ms,
-        cpu_us=_grouped(cpu, cluster.status()["writer"]),
-        modules=modules,
-        functions=functions,
+        cpu_us=_grouped(cpu, writer),
+        shares={
+            name: shares(*_profiled(cluster, name, pids[name], load, seconds), cpu[name])
+            for name in profiled
+        },
     )
 
 
@@ -120,26 +131,24 @@ def _grouped(cpu: Mapping[str, float], writer: str) -> dict[str, float]:
 
 
 def _profiled(
-    cluster: Sixfold, pids: Mapping[str, int], load: Any, seconds: int
+    cluster: Sixfold, name: str, pid: int, load: Any, seconds: int
 ) -> tuple[dict[Any, Any], float]:
-    writer = cluster.status()["writer"]
-    output = cluster.root / "run" / writer / PROFILE_NAME
+    """One component at a time, so that the others run at their true speed."""
+    output = cluster.root / "run" / f"{name}{PROFILE_SUFFIX}"
     output.unlink(missing_ok=True)
-    os.kill(pids[writer], signal.SIGUSR1)
+    os.kill(pid, signal.SIGUSR1)
     measured = load()
-    os.kill(pids[writer], signal.SIGUSR2)
+    os.kill(pid, signal.SIGUSR2)
     deadline = time.monotonic() + 30
     while not output.exists():
         if time.monotonic() > deadline:
-            raise BenchmarkError("the writer wrote no profile")
+            raise BenchmarkError(f"{name} wrote no profile")
         time.sleep(0.05)
     stats: Any = pstats.Stats(str(output))
     return stats.stats, measured.per_second * seconds
 
 
-def shares(
-    stats: Mapping[Any, Any], statements: float
-) -> tuple[list[tuple[str, float]], list[tuple[str, int, float]]]:
+def shares(stats: Mapping[Any, Any], statements: float, cpu_us: float) -> Shares:
     """Own time by module and by function, as parts of the time not spent waiting."""
     by_module: dict[str, float] = defaultdict(float)
     by_function: list[tuple[str, int, float]] = []
@@ -152,9 +161,13 @@ def shares(
     total = sum(by_module.values()) or 1.0
     modules = sorted(((m, t / total) for m, t in by_module.items()), key=lambda x: -x[1])
     functions = sorted(by_function, key=lambda x: -x[2])[:TOP_FUNCTIONS]
-    return modules[:TOP_MODULES], [
-        (name, round(100 * calls / statements), own / total) for name, calls, own in functions
-    ]
+    return Shares(
+        cpu_us=cpu_us,
+        modules=modules[:TOP_MODULES],
+        functions=[
+            (name, round(100 * calls / statements), own / total) for name, calls, own in functions
+        ],
+    )
 
 
 def _module(file: str, function: str) -> str:
@@ -179,11 +192,10 @@ def page(found: Mapping[str, Measurement], rows: int) -> str:
         f"endpoint. Machine: {about}.",
         "",
         "CPU time is the kernel's count for each process, less what it uses when idle, divided by "
-        "the statements. Shares come from cProfile in the writer instance and are proportions of "
+        "the statements. Shares come from cProfile in one process at a time and are proportions of "
         "its working time; the microseconds beside them scale the unprofiled CPU time.",
     ]
     for title, one in found.items():
-        writer_us = one.cpu_us["writer instance"]
         lines += [
             "",
             f"## {title[0].upper()}{title[1:]}",
@@ -194,15 +206,21 @@ def page(found: Mapping[str, Measurement], rows: int) -> str:
             "| process | CPU µs |",
             "|---|---:|",
             *(f"| {name} | {value:.1f} |" for name, value in one.cpu_us.items()),
-            "",
-            "| writer instance, by module | share | µs |",
-            "|---|---:|---:|",
-            *(f"| {m} | {share:.1%} | {share * writer_us:.1f} |" for m, share in one.modules),
-            "",
-            "| function | calls per 100 statements | share |",
-            "|---|---:|---:|",
-            *(f"| `{name}` | {calls} | {share:.1%} |" for name, calls, share in one.functions),
         ]
+        for name, part in one.shares.items():
+            lines += [
+                "",
+                f"| {name}, by module | share | µs |",
+                "|---|---:|---:|",
+                *(
+                    f"| {m} | {share:.1%} | {share * part.cpu_us:.1f} |"
+                    for m, share in part.modules
+                ),
+                "",
+                f"| {name}, by function | calls per 100 statements | share |",
+                "|---|---:|---:|",
+                *(f"| `{f}` | {calls} | {share:.1%} |" for f, calls, share in part.functions),
+            ]
     return "\n".join([*lines, ""])
 
 
