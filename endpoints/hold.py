@@ -1,4 +1,4 @@
-"""The waiting room for new connections while there is nobody to take them.
+"""Pure: the waiting room for new connections while there is nobody to take them.
 
 Purpose: a promotion shows to a connecting client as a pause, not as an error, within bounds: so
 many at a time, so long each. Pure; the shell owns the sockets and calls with `now`.

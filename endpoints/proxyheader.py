@@ -1,4 +1,4 @@
-"""PROXY protocol version 2: telling a relayed instance who the client is.
+"""Pure: PROXY protocol version 2: telling a relayed instance who the client is.
 
 Purpose: what the relay sends before the client's bytes; engine/protocol/proxyheader.py reads it.
 Source: the PROXY protocol specification of HAProxy, section 2.2 (binary header format).

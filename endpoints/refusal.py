@@ -1,4 +1,4 @@
-"""Telling a MySQL client why it is not connected, before any greeting was sent.
+"""Pure: telling a MySQL client why it is not connected, before any greeting was sent.
 
 Purpose: an ERR packet in place of the server's first packet. Clients show its text, so it says what
 is going on and what to do. No SQLSTATE: capabilities were not negotiated yet

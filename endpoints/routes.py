@@ -1,4 +1,4 @@
-"""Which instance a new connection goes to, and which sessions must end.
+"""Pure: which instance a new connection goes to, and which sessions must end.
 
 Purpose: the router's rules as a pure object, fed with observations.
 - Writer endpoint: the instance that says writer with the highest epoch, never one older than a

@@ -1,4 +1,4 @@
-"""Who may be promoted, in which order, and why everyone else may not.
+"""Pure: who may be promoted, in which order, and why everyone else may not.
 
 Purpose: Aurora's order (aurora-facts 2.2): tier 0 first, in one tier the largest, of equal ones an
 arbitrary pick. Arbitrary is a hash of the seed and the epoch: it spreads over the members, and a

@@ -1,4 +1,4 @@
-"""The promotion rule: one pure function over everything the monitor knows.
+"""Pure: the promotion rule: one pure function over everything the monitor knows.
 
 Purpose: `decide(view, observations, requests, now)` is the only place where a promotion is ordered.
 Every decision carries a reason per member, so "why instance-3?" is answered by the record.

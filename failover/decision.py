@@ -1,4 +1,4 @@
-"""The values decide() reads and returns: view, requests, actions, decision.
+"""Pure: the values decide() reads and returns: view, requests, actions, decision.
 
 Purpose: everything a decision depends on is in a `View`, the observations, the requests and `now`;
 nothing else. All are immutable.

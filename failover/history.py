@@ -1,4 +1,4 @@
-"""The monitor's history: append-only records, one JSON line each with its own checksum.
+"""Pure: the monitor's history: append-only records, one JSON line each with its own checksum.
 
 Purpose: what was detected, decided and done, with the reasons per member, surviving restarts.
 Invariants: numbers only grow; a torn or damaged tail ends the scan and is cut off before the next

@@ -1,4 +1,4 @@
-"""What the monitor remembers between decisions, and how each event changes it.
+"""Pure: what the monitor remembers between decisions, and how each event changes it.
 
 Purpose: the only writer of `View`. Pure, so that whole outages are enumerated without a clock.
 Invariants:

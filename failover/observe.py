@@ -1,4 +1,4 @@
-"""What one observer knows about one member: a detector without a clock or a socket.
+"""Pure: what one observer knows about one member: a detector without a clock or a socket.
 
 Purpose: turn reports, broken connections, failed dials and silence into one named health.
 Called by: the watcher (failover/watcher.py), for the monitor and for the router alike.

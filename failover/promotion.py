@@ -1,4 +1,4 @@
-"""The steps of one promotion or switchover, as a table; events in, the next effect out.
+"""Pure: the steps of one promotion or switchover, as a table; events in, the next effect out.
 
 Purpose: what is done after what, and what each failure leads to. Each step may be the last thing
 this monitor ever does: whoever comes next finds either a working writer, or a claim that runs out.

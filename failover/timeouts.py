@@ -1,4 +1,4 @@
-"""Every timeout of detection, promotion and holding, in one table with the relations between them.
+"""Pure: every timeout of detection, promotion and holding in one table, with how they relate.
 
 Purpose: a reader of this file can derive how long each kind of outage lasts. A set of values that
 breaks a relation is refused at start with the relation's text; nothing is adjusted quietly.

@@ -1,4 +1,4 @@
-"""The topology document: members, tiers, who should write, and whether automation is on.
+"""Pure: the topology document: members, tiers, who should write, and whether automation is on.
 
 Purpose: the small versioned value kept on the storage nodes and changed by compare-and-set.
 Invariants:

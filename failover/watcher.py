@@ -10,6 +10,7 @@ connections that look open for minutes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Any
 
 import trio
@@ -178,10 +179,8 @@ class Watch:
     async def wait(self, until: float | None) -> None:
         """For news, or for a moment on this node's clock."""
         if not self._news.is_set():
-            scope = trio.CancelScope()
-            if until is not None:
-                scope.deadline = trio.current_time() + max(0.0, until - self._clock.monotonic())
-            with scope:
+            seconds = inf if until is None else max(0.0, until - self._clock.monotonic())
+            with trio.move_on_after(seconds):
                 await self._news.wait()
         self._news = trio.Event()
 
