@@ -125,12 +125,15 @@ class Kit:
 
     def __init__(self, names: str = "abc") -> None:
         self.storage = FakeStorage()
-        self.net = NetWorld()
+        self.net = self.make_net()
         self.clock = None
         self.lines: list[str] = []
-        self.addresses = {name: Address("127.0.0.1", 7000 + n) for n, name in enumerate(names)}
+        self.addresses = {name: Address("127.0.0.1", 8000 + n) for n, name in enumerate(names)}
         self.nodes: dict[str, Node] = {}
         self._nursery: trio.Nursery | None = None
+
+    def make_net(self) -> NetWorld:
+        return NetWorld()
 
     def make_volume(self, runtime: Runtime) -> Any:
         return FakeVolume(self.storage)
