@@ -172,7 +172,7 @@ class StorageNode:
         else:
             self._heartbeats += 1
         scl = await hosted.replica.append(epoch, vdl, pgmrpl, tail, records)
-        if hosted.replica.segment.log.pending:
+        if hosted.replica.segment.log.high_lsn > scl:
             self.catch_up.kick()
         return (scl,)
 

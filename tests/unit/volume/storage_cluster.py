@@ -60,8 +60,11 @@ class Nodes:
         disk = MemoryDisk(platter or Platter())
         return fake_runtime(name=name, world=self.world, disk=disk, lines=self.lines)
 
+    async def start_all(self) -> None:
+        await self.start(*range(len(self.volume.nodes)))
+
     async def start(self, *which: int) -> None:
-        for i in which or range(len(self.volume.nodes)):
+        for i in which:
             info = self.volume.nodes[i]
             runtime = self.runtime(info.id, self.platters.setdefault(i, Platter()))
             config = StorageConfig(info.id, info.az, info.address, self.volume)
@@ -136,11 +139,13 @@ class HandWriter:
     def volume_id(self) -> str:
         return self.nodes.volume.volume_id
 
-    async def open(self, epoch: int, which: Sequence[int], *, above: int | None = None) -> None:
-        """Raise the epoch on these nodes, annul what is above, attach."""
+    async def open(
+        self, epoch: int, which: Sequence[int], *, above: int | None = None, upto: int | None = None
+    ) -> None:
+        """Raise the epoch on these nodes, annul (above, upto], attach."""
         self.epoch = epoch
         if above is not None:
-            self.ranges = (*self.ranges, TruncationRange(epoch, above, above + 1000))
+            self.ranges = (*self.ranges, TruncationRange(epoch, above, upto or above + 1000))
         for i in which:
             request = RaiseEpoch(self.volume_id, self.pg, epoch, self.owner)
             await self.call(i, messages.RAISE_EPOCH, request.encode())

@@ -20,7 +20,7 @@ UP = range(5)
 async def nodes():
     async with trio.open_nursery() as nursery:
         made = Nodes(nursery)
-        await made.start()
+        await made.start_all()
         yield made
         nursery.cancel_scope.cancel()
 
@@ -132,7 +132,7 @@ async def test_a_wiped_node_is_rebuilt(autojump_clock, nodes, tiny_log):
 async def test_several_groups_are_found_and_filled(autojump_clock):
     async with trio.open_nursery() as nursery:
         nodes = Nodes(nursery, volume_config(pages=8))
-        await nodes.start()
+        await nodes.start_all()
         await nodes.crash(4, 5)
         writers = []
         for pg in range(3):
@@ -155,7 +155,7 @@ async def test_all_nodes_lose_power_at_once_again_and_again(autojump_clock, node
         for _ in range(3):
             await writer.commit(history, 4, ALL)
         await nodes.crash(*ALL, rng=Rng(turn))
-        await nodes.start()
+        await nodes.start_all()
         await writer.check_pages(history, ALL, writer.vdl)
     assert all(nodes.segment(i).scl == writer.vdl for i in ALL)
     assert not nodes.problems()

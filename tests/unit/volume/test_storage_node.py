@@ -26,7 +26,7 @@ from wire.rpc import RpcError
 async def nodes():
     async with trio.open_nursery() as nursery:
         made = Nodes(nursery, volume_config(count=1))
-        await made.start()
+        await made.start_all()
         yield made
         nursery.cancel_scope.cancel()
 
@@ -108,7 +108,7 @@ def test_whatever_comes_the_node_answers_and_lives_on(requests):
     async def run() -> None:
         async with trio.open_nursery() as nursery:
             nodes = Nodes(nursery, volume_config(count=1))
-            await nodes.start()
+            await nodes.start_all()
             history, writer = History(), HandWriter(nodes)
             await writer.open(2**64 - 2, [0])
             for method, payload, prefixed in requests:
@@ -150,7 +150,7 @@ async def test_a_failed_sync_ends_the_node(autojump_clock):
     with pytest.RaisesGroup(StorageBroken):
         async with trio.open_nursery() as nursery:
             nodes = Nodes(nursery, volume_config(count=1), platters={0: platter})
-            await nodes.start()
+            await nodes.start_all()
             history, writer = History(), HandWriter(nodes)
             await writer.open(1, [0])
             await writer.send(history, history.write(3), [0])
@@ -163,7 +163,7 @@ async def test_a_failed_sync_ends_the_node(autojump_clock):
     async with trio.open_nursery() as nursery:
         nodes.nursery = nursery
         platter.crash()
-        await nodes.start()
+        await nodes.start_all()
         assert nodes.segment(0).scl == 3
         nursery.cancel_scope.cancel()
 
