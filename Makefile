@@ -31,6 +31,7 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo 'installing Sixfold into $(VENV)'
 	@$(PIP) -e .
+	@$(BIN)/python -m compileall -q $(PACKAGES)  # or eleven processes would do it at once
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(VENV)/.installed

@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import trio
 from attrs import define, field
@@ -56,19 +57,21 @@ class Launcher:
             raise _operator_error(group) from None
 
     async def _run(self) -> None:
-        runtime = Runtime.system(root=self.data.run, seed=self.requested.seed, name="launcher")
+        runtime = Runtime.system(root=self.data.run, seed=None, name="launcher")
         with ExitStack() as held:
             # Held to the very end: an impatient second Ctrl-C must not interrupt the stopping.
             signals = held.enter_context(trio.open_signal_receiver(*STOP_SIGNALS))
             lock_fd = await take_lock(self.data, runtime.clock)
             held.callback(os.close, lock_fd)
+            # From here on `down` finds this launcher, and nobody an earlier one's processes.
+            held.callback(self.data.remove_state)
+            self.data.write_state({"launcher": _own_process(), "components": []})
             settled = self.data.open_or_create(self.requested, volume_id=runtime.rng.uuid())
             addresses = plan(
                 self.port, instances=settled.instances, storage_nodes=len(spec.storage_ids())
             )
             self._addresses = addresses
             sockets = held.enter_context(self.data.socket_directory())
-            held.callback(self.data.remove_state)
             self._make_children(settled, addresses, sockets, lock_fd, runtime)
             self.report(f"volume {settled.volume_id} in {self.data.root}")
             try:
@@ -152,16 +155,19 @@ class Launcher:
 
     def _write_state(self) -> None:
         assert self._addresses is not None
-        launcher = identify(os.getpid())
-        assert launcher is not None
         pids = {
             child.part.name: {"pid": child.identity.pid, "start": child.identity.start}
             for child in self._children
             if child.identity is not None
         }
         parts = [child.part for child in self._children]
-        own = {"pid": launcher.pid, "start": launcher.start}
-        self.data.write_state(wiring.state(parts, self._addresses, pids, own))
+        self.data.write_state(wiring.state(parts, self._addresses, pids, _own_process()))
+
+
+def _own_process() -> dict[str, Any]:
+    own = identify(os.getpid())
+    assert own is not None
+    return {"pid": own.pid, "start": own.start}
 
 
 async def stop(children: Sequence[Child], signals: AsyncIterator[int]) -> None:

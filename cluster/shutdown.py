@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import trio
 
@@ -24,6 +25,18 @@ def not_running(data: DataDir) -> OperatorError:
         ExitCode.NOT_RUNNING,
         f"no cluster is running on {data.root}; start one with `sixfold up --data {data.root}`",
     )
+
+
+def running_state(data: DataDir) -> dict[str, Any]:
+    """The state file of the cluster that runs on `data`; raises OperatorError when none does."""
+    state = data.read_state()
+    if state is None or not data.is_locked():
+        raise not_running(data)
+    if not state["components"]:
+        raise OperatorError(
+            ExitCode.NOT_RUNNING, f"the cluster on {data.root} is only starting; try again shortly"
+        )
+    return state
 
 
 def shut_down(data: DataDir) -> str:

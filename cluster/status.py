@@ -12,7 +12,7 @@ import trio
 
 from cluster.ask import ask
 from cluster.datadir import DataDir
-from cluster.shutdown import not_running
+from cluster.shutdown import running_state
 from failover.instanceclient import BadStatus, parse_report
 from failover.observe import Report, Role
 from runtime.net import Address
@@ -29,9 +29,7 @@ Json = dict[str, Any]
 
 def status_now(data: DataDir) -> Json:
     """The documented JSON object; raises OperatorError when no cluster runs on `data`."""
-    state = data.read_state()
-    if state is None or not data.is_locked():
-        raise not_running(data)
+    state = running_state(data)
     volume_id = data.load_spec().volume_id
     return trio.run(_collect, state, volume_id, data)
 

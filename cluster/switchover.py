@@ -9,7 +9,7 @@ import trio
 from cluster.ask import ask
 from cluster.datadir import DataDir
 from cluster.exits import ExitCode, OperatorError
-from cluster.shutdown import not_running
+from cluster.shutdown import running_state
 from cluster.spec import instance_ids
 from runtime.net import Address
 from runtime.seams import Runtime
@@ -21,9 +21,7 @@ ANSWER_SECONDS = 30.0
 
 def switch_over(data: DataDir, to: str | None) -> str:
     """The line to print; raises OperatorError with the monitor's reason when it refuses."""
-    state = data.read_state()
-    if state is None or not data.is_locked():
-        raise not_running(data)
+    state = running_state(data)
     known = instance_ids(data.load_spec())
     if to is not None and to not in known:
         raise OperatorError(
