@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from attrs import evolve, field, frozen
 
 from volume.errors import BadRequest

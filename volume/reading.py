@@ -242,7 +242,8 @@ class VolumeReader:
             if len(found) >= READ_QUORUM:
                 return found
             if self._clock.monotonic() >= deadline:
-                raise QuorumLost(f"the volume's state is unknown: {read_shortfall(len(found))}")
+                shortfall = read_shortfall(self._links.reachable)
+                raise QuorumLost(f"the volume's state is unknown: {shortfall}")
             await self._clock.sleep(pause)
             pause = min(pause * 2, PAUSE_MAX_SECONDS)
 
