@@ -50,6 +50,7 @@ class MonitorControl:
             "epoch": view.highest_epoch,
             "writer": view.last_writer,
             "automatic": view.topology.automatic if view.topology else None,
+            "acting": bool(view.topology and view.topology.acting == view.token),
             "document_error": view.document_error,
             "incident_s": None if view.incident_since is None else now - view.incident_since,
             "failures": [

@@ -6,7 +6,8 @@ Every decision carries a reason per member, so "why instance-3?" is answered by 
 Invariants:
 - A working writer is never replaced except by a request.
 - Only a dead writer (or a proven absence of one) leads to an automatic promotion; doubt waits.
-- At most one promotion at a time, and none while another monitor's claim is fresh.
+- At most one promotion at a time, none while another monitor's claim is fresh, and none before
+  the acting monitor had its turn.
 - A monitor that starts changes nothing by itself: it first waits to hear from everyone.
 - Safety does not rest on any of this: the promoted instance opens the volume with the next epoch.
 
@@ -114,6 +115,9 @@ class _Deciding:
         why = f"{writer.id} writes at epoch {writer.epoch}"
         stale = (topology.writer, topology.epoch) != (writer.id, writer.epoch)
         if (stale or topology.claim is not None) and not self._claim_is_fresh():
+            turn = writer.role_since + self.limits.turn
+            if not self._acting() and self.now < turn:
+                return Decision(Analysis.STEADY, why, verdicts=verdicts, wake_at=turn)
             if self.view.adopting:
                 return Decision(Analysis.STEADY, why, verdicts=verdicts)
             adopt = Adopt(writer.id, writer.epoch)
@@ -132,7 +136,8 @@ class _Deciding:
 
     def _waiting(self, topology: Topology) -> Decision | None:
         """The first reason not to act although no writer works, or None."""
-        for reason in (self._doubt, self._opening, self._claimed, self._cold_start):
+        reasons = (self._doubt, self._opening, self._claimed, self._others_turn, self._cold_start)
+        for reason in reasons:
             decision = reason(topology)
             if decision is not None:
                 return evolve(decision, verdicts=self._rank(topology).verdicts(None))
@@ -165,12 +170,29 @@ class _Deciding:
         claim = self.view.foreign_claim
         if claim is None:
             return None
-        end = claim.seen_at + self.limits.promotion + self.limits.document
+        end = claim.seen_at + self.limits.turn
         return end if self.now < end else None
 
     def _claim_is_fresh(self) -> bool:
         """Counted from when it was first seen, on this observer's clock: no clocks compared."""
         return self._claim_end() is not None
+
+    def _others_turn(self, topology: Topology) -> Decision | None:
+        """Every monitor sees a crash at the same moment; one of them is to act on it."""
+        began = self.view.incident_since
+        until = (self.view.started_at if began is None else began) + self.limits.turn
+        if topology.acting in (None, self.view.token) or self.now >= until:
+            return None
+        return Decision(Analysis.OTHERS_TURN, "another monitor acts first", wake_at=until)
+
+    def _acting(self) -> bool:
+        """Whether this monitor may act without announcing it: it wrote the document last, and
+        knows that from not long ago."""
+        topology, seen_at = self.view.topology, self.view.document_seen_at
+        if topology is None or seen_at is None:
+            return False
+        fresh = self.now < seen_at + self.limits.acting_for
+        return fresh and topology.acting == self.view.token
 
     def _cold_start(self, topology: Topology) -> Decision | None:
         """Until a writer was seen once, everyone gets the chance to say that he is one."""
@@ -220,7 +242,7 @@ class _Deciding:
         ):
             if until is not None and self.now < until:
                 return Decision(held, f"{why}; {reason}", verdicts=verdicts, wake_at=until)
-        action = Promote(best.id, why, automatic=True)
+        action = Promote(best.id, why, automatic=True, announce=not self._acting())
         return Decision(analysis, why, action, ranking.verdicts(best.id))
 
     def _cause(self) -> tuple[Analysis, str]:
@@ -278,7 +300,11 @@ class _Deciding:
         verdicts = ranking.verdicts(target)
         if writer is None:
             action: Promote | Switchover = Promote(
-                target, "requested; no writer works", automatic=False, request=request.id
+                target,
+                "requested; no writer works",
+                automatic=False,
+                announce=not self._acting(),
+                request=request.id,
             )
         else:
             action = Switchover(writer.id, target, "requested", request.id)

@@ -71,6 +71,8 @@ class View:
     timeouts: Timeouts
     seed: int
     started_at: float
+    token: str  # this run of this monitor
+    document_seen_at: float | None = None  # counted from before it was asked for
     topology: Topology | None = None  # None: the document was never read
     document_error: str | None = None
     settled: bool = False  # a writer was seen since the start: the cold start is over
@@ -96,6 +98,7 @@ class Analysis(Enum):
     OPENING = "a member is opening the volume"
     DEMOTING = "the writer is demoting"
     CLAIMED_ELSEWHERE = "another monitor has claimed a promotion"
+    OTHERS_TURN = "left to the acting monitor"
     DOCUMENT_UNREADABLE = "topology document unreadable"
     MAINTENANCE = "automatic failover is off"
     BACKING_OFF = "backing off"
@@ -119,11 +122,13 @@ class Adopt:
 
 @frozen
 class Promote:
-    """Order one promotion: there is no working writer, or the operator overrides."""
+    """Order one promotion: there is no working writer, or the operator overrides. `announce`:
+    claim it in the document first."""
 
     target: str
     reason: str
     automatic: bool
+    announce: bool
     request: int | None = None
 
 

@@ -1,10 +1,10 @@
 """Keeping the topology document: read it, and change it by compare-and-set.
 
 Purpose: the shell between `Topology` and the store on the storage nodes. Remembers the generation
-last read, so that a claim costs one round trip and no read.
+last read, and reads it again now and then, so that a monitor soon learns of what others changed.
 Invariants: one operation at a time; a change is made from the document as it is when its turn
-comes; after a lost race the document has been read again before the caller hears of it, so that
-the next decision sees what won.
+comes, and makes its author the acting monitor; after a lost race the document has been read again
+before the caller hears of it, so that the next decision sees what won.
 """
 
 from __future__ import annotations
@@ -48,13 +48,15 @@ class DocumentKeeper:
         runtime: Runtime,
         store: DocumentStore,
         *,
+        token: str,
         timeout: float,
-        on_read: Callable[[Topology], None],
+        on_read: Callable[[Topology, float], None],
         on_error: Callable[[str], None],
     ) -> None:
         self.current: Versioned | None = None
         self._runtime = runtime
         self._store = store
+        self._token = token
         self._timeout = timeout
         self._patience = timeout * STORE_SHARE
         self._on_read = on_read
@@ -64,7 +66,8 @@ class DocumentKeeper:
     async def open(
         self, members: tuple[Member, ...], *, pause_first: float, pause_max: float
     ) -> None:
-        """Read the document until that works, and bring its members up to the configuration."""
+        """Read the document until that works, bring its members up to the configuration, and
+        become the acting monitor."""
         pause = pause_first
         while isinstance(result := await self._open_once(members), Failed):
             self._runtime.trace.warn("topology_not_opened", reason=result.text)
@@ -77,6 +80,12 @@ class DocumentKeeper:
             return read
         return await self.change(lambda topology: topology.with_members(members))
 
+    async def keep_fresh(self, interval: float) -> None:
+        """For ever. A failure is reported by `on_error` and makes the copy old, which is all."""
+        while True:
+            await self._runtime.clock.sleep(interval)
+            await self.refresh()
+
     async def refresh(self) -> StepResult:
         async with self._lock:
             return await self._guarded(self._read)
@@ -86,9 +95,10 @@ class DocumentKeeper:
         async with self._lock:
             if self.current is None:
                 return Failed(FailureKind.DOCUMENT, "the topology document was never read")
-            wanted = change(self.current.topology)
-            if wanted is None:
+            wished = change(self.current.topology)
+            if wished is None:
                 return Failed(FailureKind.CLAIM_LOST, self.current.topology.last_change)
+            wanted = wished.acted_by(self._token)
             if wanted == self.current.topology:
                 return Succeeded()
             return await self._guarded(lambda: self._write(wanted))
@@ -111,16 +121,18 @@ class DocumentKeeper:
         return reread if isinstance(reread, Failed) else Failed(FailureKind.CLAIM_LOST, text)
 
     async def _read(self) -> None:
+        asked_at = self._runtime.clock.monotonic()
         generation, data = await self._store.read(timeout=self._patience)
-        self._keep(generation, codec.decode(data) if data else Topology())
+        self._keep(generation, codec.decode(data) if data else Topology(), asked_at)
 
     async def _write(self, topology: Topology) -> None:
         assert self.current is not None
         data = codec.encode(topology)
         expected = self.current.generation
+        asked_at = self._runtime.clock.monotonic()
         generation = await self._store.write(expected, data, timeout=self._patience)
-        self._keep(generation, topology)
+        self._keep(generation, topology, asked_at)
 
-    def _keep(self, generation: int, topology: Topology) -> None:
+    def _keep(self, generation: int, topology: Topology, asked_at: float) -> None:
         self.current = Versioned(generation, topology)
-        self._on_read(topology)
+        self._on_read(topology, asked_at)

@@ -4,9 +4,9 @@ Purpose: a thin shell. What is wrong is said by observe.py, what to do about it 
 which steps by promotion.py; this file only connects them to sockets, clocks and disks.
 Invariants:
 - One action at a time. The loop waits for events, never for a poll: from a refused redial to the
-  promote call there is one compare-and-set of the document, and nothing else that waits.
-- Any number of monitors may run: the document's generation lets one of them act, and the volume
-  epoch makes one writer whatever they do.
+  acting monitor's promote call nothing waits.
+- Any number of monitors may run: the document says which of them acts, its generation which of two
+  claims counts, and the volume epoch makes one writer whatever they do.
 """
 
 from __future__ import annotations
@@ -58,13 +58,14 @@ class Monitor:
         self.timeouts = timeouts
         self.token = runtime.rng.child("token").uuid()
         now = runtime.clock.monotonic()
-        self.memory = Memory(View(timeouts, seed, started_at=now), self.token)
+        self.memory = Memory(View(timeouts, seed, now, self.token))
         self.history = HistoryLog(runtime)
         self.requests = Requests()
         self.watch = Watch(runtime.child("watch"), ((m.id, m.control) for m in members), timeouts)
         self.keeper = DocumentKeeper(
             runtime,
             store,
+            token=self.token,
             timeout=timeouts.document,
             on_read=self._on_document,
             on_error=self._on_document_error,
@@ -165,6 +166,7 @@ class Monitor:
         )
         assert self.keeper.current is not None
         self.history.add("document", generation=self.keeper.current.generation)
+        await self.keeper.keep_fresh(self.timeouts.refresh)
 
     async def change_topology(self, change: Change) -> StepResult:
         """An operator's change, repeated when another monitor changed the document first."""
@@ -177,11 +179,15 @@ class Monitor:
             self.history.add("topology", change=self.keeper.current.topology.last_change)
         return result
 
-    def _on_document(self, topology: Topology) -> None:
-        self.memory.on_document(topology, self._runtime.clock.monotonic())
-        self.watch.wake()
+    def _on_document(self, topology: Topology, asked_at: float) -> None:
+        news = topology != self.memory.view.topology
+        self.memory.on_document(topology, asked_at, self._runtime.clock.monotonic())
+        if news:
+            self.watch.wake()
 
     def _on_document_error(self, text: str) -> None:
+        if text == self.memory.view.document_error:
+            return
         self.memory.on_document_error(text)
         self._runtime.trace.warn("topology_unavailable", reason=text)
 

@@ -25,18 +25,18 @@ FAILURES_KEPT = 64
 
 
 class Memory:
-    """Holds the current view; `token` is this run's own, so its claims are not foreign."""
+    """Holds the current view."""
 
-    def __init__(self, view: View, token: str) -> None:
+    def __init__(self, view: View) -> None:
         self.view = view
-        self.token = token
 
     # -- the document -------------------------------------------------------------------------
 
-    def on_document(self, topology: Topology, now: float) -> None:
+    def on_document(self, topology: Topology, asked_at: float, now: float) -> None:
         self.view = evolve(
             self.view,
             topology=topology,
+            document_seen_at=asked_at,
             document_error=None,
             highest_epoch=max(self.view.highest_epoch, topology.epoch),
             foreign_claim=self._foreign(topology, now),
@@ -47,7 +47,7 @@ class Memory:
 
     def _foreign(self, topology: Topology, now: float) -> ForeignClaim | None:
         claim = topology.claim
-        if claim is None or claim.token == self.token:
+        if claim is None or claim.token == self.view.token:
             return None
         known = self.view.foreign_claim
         return known if known is not None and known.claim == claim else ForeignClaim(claim, now)

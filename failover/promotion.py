@@ -3,7 +3,7 @@
 Purpose: what is done after what, and what each failure leads to. Each step may be the last thing
 this monitor ever does: whoever comes next finds either a working writer, or a claim that runs out.
 
-  promote      claim -> promote -> done
+  promote      [claim ->] promote -> done      (the acting monitor need not announce itself)
   switchover   claim -> demote -> promote -> done
                           |           +-- failed -> reinstate -> taken back
                           +-- refused -> aborted, the old writer serves on
@@ -111,8 +111,10 @@ class Promotion:
     _why_not: Failed | None = None
 
     def begin(self, now: float) -> Effect:
-        claim = Claim(self.plan.target, self.token, self.plan.reason)
         self._began = now
+        if isinstance(self.plan, Promote) and not self.plan.announce:
+            return self._enter(Step.PROMOTE)
+        claim = Claim(self.plan.target, self.token, self.plan.reason)
         return WriteClaim(claim, self.known_claim)
 
     def on_result(self, result: StepResult, now: float) -> Effect:

@@ -39,6 +39,8 @@ class Timeouts:
     redial_backoff_max: float = 1.0
     # Promotion.
     document: float = 1.0  # one read or compare-and-set of the topology document
+    refresh: float = 1.0  # between reads of the document while nothing happens
+    acting_for: float = 3.0  # how long a read entitles the acting monitor to act unannounced
     promotion: float = 2.0  # one candidate
     demotion: float = 2.0  # the old writer draining its commits in a switchover
     cold_start: float = 2.0  # waiting for the best members when the monitor starts
@@ -58,6 +60,11 @@ class Timeouts:
         broken = violations(self)
         if broken:
             raise TimeoutsRefused("timeouts refused: " + "; ".join(broken))
+
+    @property
+    def turn(self) -> float:
+        """How long the other monitors leave an outage to the acting one."""
+        return self.promotion + self.document
 
     @property
     def longest_failover(self) -> float:
@@ -102,6 +109,16 @@ RELATIONS: tuple[Relation, ...] = (
         "document < promotion",
         "a slow topology document must not cost more than a candidate",
         lambda t: t.document < t.promotion,
+    ),
+    Relation(
+        "acting_for >= 2 * refresh + document",
+        "one failed read must not cost the acting monitor its speed",
+        lambda t: t.acting_for >= 2 * t.refresh + t.document,
+    ),
+    Relation(
+        "acting_for <= promotion + document",
+        "a monitor cut off from the document must announce again before another one takes over",
+        lambda t: t.acting_for <= t.promotion + t.document,
     ),
     Relation(
         "cold_start <= hung_after",

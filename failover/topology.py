@@ -5,8 +5,9 @@ Invariants:
 - Immutable; every change makes a new value, whose generation the store assigns.
 - It says who *should* write. Who does is decided by the volume epoch alone, so a lost or late
   change of this document never makes two writers; `epoch` is only the newest one known to it.
-- A claim announces a promotion before it is ordered: two monitors do not promote against each
-  other, because the second one's compare-and-set fails and it reads the claim.
+- `acting` is the monitor that changed the document last. It alone promotes at once; the others
+  leave it its turn, then announce themselves by a claim. Two that race for a claim do not promote
+  against each other, because the second one's compare-and-set fails and it reads what won.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class Topology:
     writer: str | None = None
     epoch: int = 0
     claim: Claim | None = None
+    acting: str | None = None  # token of the run of the monitor that wrote this
     automatic: bool = True  # False: maintenance, the monitor reports but does not act by itself
     last_change: str = "created"
 
@@ -100,6 +102,9 @@ class Topology:
             last_change=f"{writer} writes at epoch {epoch}",
         )
 
+    def acted_by(self, token: str) -> Topology:
+        return self if self.acting == token else evolve(self, acting=token)
+
     def with_automatic(self, automatic: bool) -> Topology:
         word = "on" if automatic else "off"
         return evolve(self, automatic=automatic, last_change=f"automatic failover {word}")
@@ -134,6 +139,7 @@ def to_plain(topology: Topology) -> dict[str, Any]:
         "writer": topology.writer,
         "epoch": topology.epoch,
         "claim": claim and {"target": claim.target, "token": claim.token, "reason": claim.reason},
+        "acting": topology.acting,
         "automatic": topology.automatic,
         "last_change": topology.last_change,
     }
@@ -170,6 +176,7 @@ def _from_plain(plain: dict[str, Any]) -> Topology:
         writer=None if plain["writer"] is None else str(plain["writer"]),
         epoch=int(plain["epoch"]),
         claim=claim and Claim(str(claim["target"]), str(claim["token"]), str(claim["reason"])),
+        acting=None if plain["acting"] is None else str(plain["acting"]),
         automatic=bool(plain["automatic"]),
         last_change=str(plain["last_change"]),
     )

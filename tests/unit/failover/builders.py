@@ -59,12 +59,15 @@ def by_id(observations: Iterable[Observation]) -> Mapping[str, Observation]:
 
 
 def view(*tiers: int, **changes) -> View:
-    """A settled cluster whose document says that instance-1 writes at epoch 5."""
-    topology = Topology(members=members(*(tiers or (0, 1, 1))), writer="instance-1", epoch=5)
+    """The acting monitor of a settled cluster in which instance-1 writes at epoch 5."""
+    staff = members(*(tiers or (0, 1, 1)))
+    topology = Topology(members=staff, writer="instance-1", epoch=5, acting="me")
     settled = View(
         timeouts=T,
         seed=7,
         started_at=NOW - 100,
+        token="me",
+        document_seen_at=NOW - 0.5,
         topology=topology,
         settled=True,
         highest_epoch=5,

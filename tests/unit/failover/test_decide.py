@@ -300,11 +300,43 @@ def test_a_writer_stuck_in_demotion_is_replaced_after_its_time():
     assert isinstance(late.action, Promote)
 
 
+def other_acts(**changes):
+    base = view()
+    return view(topology=evolve(base.topology, acting="other"), **changes)
+
+
+def test_the_acting_monitor_need_not_announce_itself():
+    observations = by_id([dead_writer(), seen(2), seen(3)])
+    assert not decide(view(), observations, (), NOW).action.announce
+    old = NOW - T.acting_for
+    assert decide(view(document_seen_at=old), observations, (), NOW).action.announce
+
+
+def test_the_others_leave_it_its_turn_and_then_announce_themselves():
+    observations = by_id([dead_writer(), seen(2), seen(3)])
+    state = other_acts(incident_since=NOW - 0.1)
+    decision = decide(state, observations, (), NOW)
+    assert decision.analysis is Analysis.OTHERS_TURN
+    assert decision.wake_at == NOW - 0.1 + T.turn
+    late = decide(state, observations, (), decision.wake_at)
+    assert late.action.announce
+
+
+def test_the_others_do_not_race_for_writing_it_down_either():
+    writes = seen(2, role=WRITER, epoch=6, role_since=NOW - 0.1)
+    state = other_acts(highest_epoch=6)
+    observations = by_id([seen(1), writes, seen(3)])
+    decision = decide(state, observations, (), NOW)
+    assert decision.action == Stay()
+    late = decide(state, observations, (), decision.wake_at)
+    assert late.action == Adopt("instance-2", 6)
+
+
 # -- cold start ----------------------------------------------------------------------------------
 
 
 def starting(writer: str | None, epoch: int):
-    topology = Topology(members=members(0, 1, 1), writer=writer, epoch=epoch)
+    topology = Topology(members=members(0, 1, 1), writer=writer, epoch=epoch, acting="me")
     return view(
         topology=topology, settled=False, started_at=NOW, highest_epoch=epoch, last_writer=None
     )
@@ -438,7 +470,7 @@ def test_an_operator_need_not_wait_for_a_doubtful_writer():
     observations = by_id([dead_writer(Health.SILENT), seen(2), seen(3)])
     decision = decide(view(), observations, (Request(9, "instance-2"),), NOW)
     assert decision.action == Promote(
-        "instance-2", "requested; no writer works", automatic=False, request=9
+        "instance-2", "requested; no writer works", automatic=False, announce=False, request=9
     )
 
 

@@ -19,7 +19,7 @@ PROMOTED = Outcome(OutcomeKind.PROMOTED, "instance-2", 6)
 
 
 def memory(**changes) -> Memory:
-    return Memory(view(**changes), "me")
+    return Memory(view(**changes))
 
 
 def test_an_incident_opens_with_the_death_and_closes_with_a_writer():
@@ -50,9 +50,9 @@ def test_the_highest_epoch_never_falls():
     kept.on_observations(WRITES, NOW)
     assert kept.view.highest_epoch == 9
     assert kept.view.topology is not None
-    kept.on_document(evolve(kept.view.topology, epoch=11), NOW)
+    kept.on_document(evolve(kept.view.topology, epoch=11), NOW, NOW)
     assert kept.view.highest_epoch == 11
-    kept.on_document(evolve(kept.view.topology, epoch=10), NOW)
+    kept.on_document(evolve(kept.view.topology, epoch=10), NOW, NOW)
     assert kept.view.highest_epoch == 11
 
 
@@ -79,11 +79,11 @@ def test_only_other_monitors_claims_are_foreign(token, foreign):
     kept = memory()
     assert kept.view.topology is not None
     claimed = evolve(kept.view.topology, claim=Claim("instance-2", token, "x"))
-    kept.on_document(claimed, NOW)
+    kept.on_document(claimed, NOW, NOW)
     assert (kept.view.foreign_claim is not None) == foreign
-    kept.on_document(claimed, NOW + 5)
+    kept.on_document(claimed, NOW + 5, NOW + 5)
     if foreign:
         assert kept.view.foreign_claim is not None
         assert kept.view.foreign_claim.seen_at == NOW, "seen again is not claimed again"
-    kept.on_document(evolve(claimed, claim=None), NOW + 6)
+    kept.on_document(evolve(claimed, claim=None), NOW + 6, NOW + 6)
     assert kept.view.foreign_claim is None

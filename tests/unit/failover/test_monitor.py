@@ -7,6 +7,7 @@ path waits for a timer.
 from __future__ import annotations
 
 import trio
+from attrs import evolve
 
 from failover.decision import Analysis
 from tests.unit.failover.fakes import on_mock_clock, until
@@ -49,13 +50,13 @@ async def test_a_monitor_that_restarts_changes_nothing(cluster):
         await nursery.start(first.run)
         await until(lambda: is_steady(first))
         nursery.cancel_scope.cancel()
-    generation = cluster.store.generation
+    before = stored(cluster)
     await trio.sleep(600)
     assert cluster.writers() == ["instance-1"]
     await settled(cluster, cluster.monitor())
     await trio.sleep(60)
     assert cluster.promotions() == 1
-    assert cluster.store.generation == generation
+    assert evolve(stored(cluster), acting=before.acting) == before
 
 
 @on_mock_clock(0, 1, 2)
@@ -224,14 +225,28 @@ async def test_quorum_lost_keeps_retrying_and_says_so(cluster):
 
 
 @on_mock_clock(0, 1, 2)
-async def test_the_document_gone_with_the_quorum_is_retried_too(cluster):
-    await settled(cluster, cluster.monitor())
+async def test_cut_off_from_the_document_for_long_nothing_is_done_unannounced(cluster):
+    (monitor,) = await settled(cluster, cluster.monitor())
     cluster.store.available = False
+    await trio.sleep(LIMITS.acting_for + LIMITS.refresh)
     await cluster[1].crash()
     await trio.sleep(60)
     assert cluster.promotions() == 1
+    assert monitor.memory.view.failures[-1].text.startswith("3 of 6")
     cluster.store.available = True
     await until(cluster.writers, within=2 * LIMITS.retry_max)
+
+
+@on_mock_clock(0, 1, 2)
+async def test_a_short_loss_of_the_document_delays_nothing(cluster):
+    await settled(cluster, cluster.monitor())
+    cluster.store.available = False
+    await cluster[1].crash()
+    began = trio.current_time()
+    await until(cluster.writers)
+    assert trio.current_time() - began < AT_ONCE
+    cluster.store.available = True
+    await until(lambda: stored(cluster).writer == "instance-2")
 
 
 @on_mock_clock(0, 1, 2)

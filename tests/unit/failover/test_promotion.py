@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from attrs import evolve
 
 from failover.decision import FailureKind, Promote, Switchover
 from failover.promotion import (
@@ -20,7 +21,7 @@ from failover.promotion import (
 from failover.topology import Claim
 from tests.unit.failover.builders import T
 
-PROMOTE = Promote("instance-2", "instance-1 is down", automatic=True)
+PROMOTE = Promote("instance-2", "instance-1 is down", automatic=True, announce=True)
 SWITCHOVER = Switchover("instance-1", "instance-2", "requested", 4)
 RESULTS = (Succeeded(6), *(Failed(kind, "because") for kind in FailureKind))
 
@@ -50,6 +51,12 @@ def test_promote():
         CallPromote("instance-2", "instance-1 is down", T.promotion),
         Outcome(OutcomeKind.PROMOTED, "instance-2", 6),
     ]
+
+
+def test_promote_without_announcing():
+    plan = evolve(PROMOTE, announce=False)
+    _, effects = run(plan, [Succeeded(6)])
+    assert words(effects) == ["CallPromote instance-2", "Outcome instance-2"]
 
 
 def test_switchover():

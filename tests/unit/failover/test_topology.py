@@ -23,6 +23,7 @@ topologies = st.builds(
     st.none() | names,
     st.integers(0),
     st.none() | st.builds(Claim, names, names, names),
+    st.none() | names,
     st.booleans(),
     names,
 )
