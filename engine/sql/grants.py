@@ -13,7 +13,6 @@ import apsw
 from engine.errors import SqlError, error, no_database_selected, not_supported, unknown_table
 from engine.sql.accounts import exists, find_account
 from engine.sql.environment import SessionView
-from engine.sql.like import pattern
 from engine.sql.parse import admin_nodes as admin
 from engine.sql.schema import quote
 from engine.sql.system_tables import GLOBAL_PRIVILEGES, SCHEMA_PRIVILEGES, TABLE_PRIVILEGES
@@ -50,21 +49,6 @@ def require(session: SessionView, privilege: str) -> None:
     own = find_account(session.db, session.user, session.client_host)
     if own is None or privilege not in global_privileges(session.db, own.user, own.host):
         raise error(1227, privilege)
-
-
-def may_see_schema(db: apsw.Connection, account: tuple[str, str], schema: str) -> bool:
-    """Whether an account has any privilege on a schema or within it."""
-    user, host = account
-    if global_privileges(db, user, host) - {"USAGE"}:
-        return True
-    for (allowed,) in db.execute(
-        'SELECT "Db" FROM "mysql.db" WHERE "User" = ?1 AND "Host" = ?2'
-        ' UNION SELECT "Db" FROM "mysql.tables_priv" WHERE "User" = ?1 AND "Host" = ?2',
-        (user, host),
-    ):
-        if pattern(allowed, ignore_case=False).fullmatch(schema) is not None:
-            return True
-    return False
 
 
 # changing

@@ -9,7 +9,7 @@ got (views, triggers, routines, ...) exist with all their columns and no rows.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final, cast
 
 import apsw
 
@@ -53,10 +53,11 @@ def _nothing(session: SessionView, wanted: Wanted) -> Iterable[Row]:
 
 def register(db: apsw.Connection, session: SessionView, table: TableDef) -> None:
     """Make one virtual table readable on a connection, under its `sqlite_name`."""
+    # apsw's protocol for modules names its optional methods as well, hence the cast.
     producer = _PRODUCERS.get((table.schema, table.name.upper()), _nothing)
     db.create_module(
         table.sqlite_name,
-        Module(session, table, producer),
+        cast(Any, Module(session, table, producer)),
         use_bestindex_object=True,
         eponymous=True,
         eponymous_only=True,

@@ -106,8 +106,9 @@ def replica_host_status(session: SessionView, wanted: Wanted) -> Iterator[Row]:
     zone = session.variables.time_zone  # clients compare with NOW(), which is in the session's zone
     for status in session.info.replica_statuses():
         lag = float(status.lag_ms)
+        seen = stored_datetime(status.last_update_wall, zone)
         yield (
-            status.server_id, status.session_id, stored_datetime(status.last_update_wall, zone), lag,
+            status.server_id, status.session_id, seen, lag,
             round(lag * 1000), 0.0, round(lag * 1000), float(status.cpu), int(status.is_current),
         )  # fmt: skip
 
