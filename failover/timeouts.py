@@ -47,10 +47,10 @@ class Timeouts:
     # Restraint.
     retry_first: float = 0.25  # back-off when every candidate failed, or the quorum is gone
     retry_max: float = 5.0
-    short_reign: float = 3.0  # a promoted writer lost sooner than this did not really work
-    short_reigns_free: int = 3  # so many in a row are followed by immediate promotion
-    pause_first: float = 1.0  # then automatic promotions keep this interval, doubling
-    pause_max: float = 10.0
+    short_reign: float = 0.5  # a promoted writer lost sooner than this did not really work
+    short_reigns_free: int = 5  # so many in a row are followed by immediate promotion
+    pause_first: float = 0.5  # then automatic promotions keep this interval, doubling
+    pause_max: float = 5.0
     # Router.
     hold: float = 30.0  # a new connection waiting for a writer
     hold_count: int = 1000  # connections waiting at the same time, per endpoint

@@ -419,9 +419,9 @@ def reigns(count: int, length: float):
 
 def test_the_interval_between_promotions_applies_only_to_writers_that_do_not_last():
     observations = by_id([dead_writer(), seen(2), seen(3)])
-    short = reigns(T.short_reigns_free, 0.5)
+    short = reigns(T.short_reigns_free, T.short_reign / 2)
     short = (*short[:-1], evolve(short[-1], lost_at=NOW))
-    state = view(reigns=(*short[:-1], evolve(short[-1], since=NOW - 0.5)))
+    state = view(reigns=(*short[:-1], evolve(short[-1], since=NOW - T.short_reign / 2)))
     decision = decide(state, observations, (), NOW)
     assert decision.analysis is Analysis.PAUSED
     assert decision.wake_at == NOW + T.pause_first
