@@ -29,7 +29,7 @@ class ColumnParser(ChangeParser):
         elif self.take("NULL"):
             spec.nullable = True
         elif self.take("DEFAULT"):
-            spec.default, spec.default_is_expression = self.default_value()
+            spec.default, spec.default_text = self.default_value()
         elif self.take("ON", "UPDATE"):
             spec.on_update = self._current_timestamp()
         elif self.take("AUTO_INCREMENT"):
@@ -59,25 +59,27 @@ class ColumnParser(ChangeParser):
             return False
         return True
 
-    def default_value(self) -> tuple[ast.Expr, bool]:
-        """The value and whether it is an expression in parentheses."""
+    def default_value(self) -> tuple[ast.Expr, str | None]:
+        """The value and, when it is an expression in parentheses, its text."""
         if self.token.upper == "(":
             self.expect("(")
+            start = self.token.start
             value = self.expression()
+            text = self.sql[start : self.token.start].strip()
             self.expect(")")
-            return value, True
+            return value, text
         if self.at_any("-", "+"):
             sign = self.advance().upper
             if self.token.kind not in (INTEGER, DECIMAL, FLOAT):
                 raise self.fail()
             number = self._primary()
-            return (ast.Unary("-", number) if sign == "-" else number), False
+            return (ast.Unary("-", number) if sign == "-" else number), None
         if self.at_any("CURRENT_TIMESTAMP", "NOW", "LOCALTIME", "LOCALTIMESTAMP"):
-            return self._current_timestamp(), False
+            return self._current_timestamp(), None
         value = self._primary()
         if not isinstance(value, ast.Literal):
             raise self.fail(self.tokens[self.position - 1])
-        return value, False
+        return value, None
 
     def _current_timestamp(self) -> ast.Expr:
         if not self.take_any("CURRENT_TIMESTAMP", "NOW", "LOCALTIME", "LOCALTIMESTAMP"):

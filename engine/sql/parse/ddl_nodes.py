@@ -15,7 +15,7 @@ class ColumnSpec:
     type: TypeName
     nullable: bool | None = None
     default: Expr | None = None
-    default_is_expression: bool = False
+    default_text: str | None = None  # of an expression in parentheses
     on_update: Expr | None = None
     auto_increment: bool = False
     primary: bool = False
@@ -146,7 +146,7 @@ class SetDefault:
 
     name: str
     default: Expr | None
-    is_expression: bool = False
+    default_text: str | None = None  # of an expression in parentheses
 
 
 @define

@@ -349,5 +349,5 @@ class TableParser(ColumnParser):
         if self.at_any("VISIBLE", "INVISIBLE"):
             raise not_supported("INVISIBLE columns")
         self.expect("DEFAULT")
-        value, is_expression = self.default_value()
-        return ddl.SetDefault(name, value, is_expression)
+        value, text = self.default_value()
+        return ddl.SetDefault(name, value, text)
