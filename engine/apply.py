@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from engine.bufferpool import BufferPool
-from volume.records import CPL, HEADER_SIZE, ScannedRecord, scan
+from volume.records import CPL, HEADER_SIZE, ScannedRecord, scan, scan_trusted
 
 
 class RedoGap(Exception):
@@ -59,10 +59,13 @@ class RedoApplier:
         return self._base <= self._pool.read_point and self.received >= lsn
 
     def receive(self, after: int, blob: bytes) -> None:
-        """Take whole MTRs that follow `after`; raises RedoGap, or RecordError for damage."""
+        """Take whole MTRs that follow `after`; raises RedoGap, or RecordError for damage.
+
+        The frame the bytes came in has a checksum of its own, so the records' are not verified.
+        """
         if after != self.received:
             raise RedoGap(self.received, after)
-        records = scan(blob)
+        records = scan_trusted(blob, 0, len(blob))
         if not records:
             return
         last = records[-1]
@@ -98,11 +101,11 @@ class RedoApplier:
 
     def _push(self, blob: bytes, records: Iterable[ScannedRecord]) -> None:
         pool = self._pool
-        wanted = pool.wants
+        slots, fetches, push = pool.slots, pool.fetches, pool.push_change
         dropped = applied = 0
         for lsn, _prev, page_no, flags, start, end in records:
-            if wanted(page_no):
-                pool.push_change(page_no, lsn, flags, blob[start + HEADER_SIZE : end])
+            if page_no in slots or page_no in fetches:
+                push(page_no, lsn, flags, blob[start + HEADER_SIZE : end])
                 applied += 1
             else:
                 dropped += 1

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from volume.delta import CHUNK, ZERO_CHUNK, chunking
 from volume.records import FULL, decode_payload
 
 FOREVER: Final = 1 << 63
@@ -32,7 +33,7 @@ FOREVER: Final = 1 << 63
 
 _VERSION_OVERHEAD: Final = 160  # bytes of Python objects per version, slot included
 _IMAGE_DEPTH: Final = 4  # versions in a chain before it is pruned ...
-_DELTA_DEPTH: Final = 24  # ... later for deltas: small, and folding them in bulk is cheaper
+_DELTA_DEPTH: Final = 32  # ... later for deltas: small, and folding them in bulk is cheaper
 _SWEEP_STEPS: Final = 256  # bound on the work one eviction call may do
 
 
@@ -60,7 +61,7 @@ class Slot:
         self.head = head
         self.size = size
         self.depth = 1
-        self.prune_at = _IMAGE_DEPTH
+        self.prune_at = 1
         self.referenced = True
 
 
@@ -77,12 +78,26 @@ class Fetch:
 
 
 def fold(base: bytes, changes: Iterable[Version], page_size: int) -> bytes:
-    """The page after a run of deltas; XOR masks combine, so the page is rebuilt only once."""
-    page = int.from_bytes(base, "little")
+    """The page after a run of deltas.
+
+    XOR masks combine, and most of each is zero: only the chunks a mask touches are worked on.
+    """
+    unpack = chunking(page_size).unpack
+    chunks = list(unpack(base))
+    masks: dict[int, int] = {}
     for change in changes:
-        mask = int.from_bytes(decode_payload(change.flags, change.payload, page_size), "little")
-        page = mask if change.flags & FULL else page ^ mask
-    return page.to_bytes(page_size, "little")
+        data = decode_payload(change.flags, change.payload, page_size)
+        if change.flags & FULL:
+            chunks = list(unpack(data))
+            masks.clear()
+            continue
+        for index, chunk in enumerate(unpack(data)):
+            if chunk != ZERO_CHUNK:
+                masks[index] = masks.get(index, 0) ^ int.from_bytes(chunk, "little")
+    for index, mask in masks.items():
+        mixed = int.from_bytes(chunks[index], "little") ^ mask
+        chunks[index] = mixed.to_bytes(CHUNK, "little")
+    return b"".join(chunks)
 
 
 class BufferPool:
@@ -100,7 +115,7 @@ class BufferPool:
         # that a delta may be taken against, because the volume has no such version.
         self.blank = bytes(page_size)
         self._ring: deque[int] = deque()  # clock hand order; every slot is in it once
-        self._fetches: dict[int, Fetch] = {}
+        self.fetches: dict[int, Fetch] = {}
         self._pins: dict[int, int] = {}  # snapshot LSN -> open snapshots
 
     # -- snapshots -------------------------------------------------------------------------
@@ -160,23 +175,19 @@ class BufferPool:
         if slot is None:
             self._insert(page_no, Version(lsn, image))
         else:
-            self._push(slot, Version(lsn, image), len(image))
-
-    def wants(self, page_no: int) -> bool:
-        """Whether a change to this page is of any use here."""
-        return page_no in self.slots or page_no in self._fetches
+            self._push(slot, Version(lsn, image), self.page_size, _IMAGE_DEPTH)
 
     def push_change(self, page_no: int, lsn: int, flags: int, payload: bytes) -> None:
         """A record from the redo stream: kept if the page is cached, or about to be."""
         slot = self.slots.get(page_no)
-        if slot is None:
-            fetch = self._fetches.get(page_no)
-            if fetch is not None:
-                fetch.changes.append((lsn, flags, payload))
+        if slot is not None:
+            self._push(slot, Version(lsn, None, flags, payload), len(payload), _DELTA_DEPTH)
             return
-        self._push(slot, Version(lsn, None, flags, payload), len(payload))
+        fetch = self.fetches.get(page_no)
+        if fetch is not None:
+            fetch.changes.append((lsn, flags, payload))
 
-    def _push(self, slot: Slot, version: Version, size: int) -> None:
+    def _push(self, slot: Slot, version: Version, size: int, depth_max: int) -> None:
         head = slot.head
         assert version.lsn > head.lsn, (slot.page_no, version.lsn, head.lsn)
         head.upto = version.lsn - 1
@@ -185,31 +196,31 @@ class BufferPool:
         size += _VERSION_OVERHEAD
         slot.size += size
         self.bytes += size
-        slot.depth += 1
-        if slot.depth > slot.prune_at:
+        depth = slot.depth = slot.depth + 1
+        if depth > depth_max and depth > slot.prune_at:
             self._prune(slot)
 
     # -- fetching --------------------------------------------------------------------------
 
     def fetch_in_progress(self, page_no: int) -> bool:
-        return page_no in self._fetches
+        return page_no in self.fetches
 
     def begin_fetch(self, page_no: int) -> Fetch:
         """Announce a fetch at the read point; changes pushed from now on are collected."""
-        assert page_no not in self._fetches, page_no
+        assert page_no not in self.fetches, page_no
         fetch = Fetch(page_no, self.read_point)
-        self._fetches[page_no] = fetch
+        self.fetches[page_no] = fetch
         return fetch
 
     def abandon_fetch(self, fetch: Fetch) -> None:
-        if self._fetches.get(fetch.page_no) is fetch:
-            del self._fetches[fetch.page_no]
+        if self.fetches.get(fetch.page_no) is fetch:
+            del self.fetches[fetch.page_no]
 
     def finish_fetch(self, fetch: Fetch, lsn: int, image: bytes | None) -> None:
         """Cache what the volume returned, below anything pushed while it was on its way."""
         if not fetch.valid:  # the pool was cleared or cut meanwhile: the reader asks again
             return
-        del self._fetches[fetch.page_no]
+        del self.fetches[fetch.page_no]
         base = Version(lsn, self.blank if image is None else image)
         slot = self.slots.get(fetch.page_no)
         if slot is not None:  # pushed as a whole image meanwhile
@@ -218,7 +229,8 @@ class BufferPool:
         slot = self._insert(fetch.page_no, base)
         for change_lsn, flags, payload in fetch.changes:
             if change_lsn > lsn:
-                self._push(slot, Version(change_lsn, None, flags, payload), len(payload))
+                version = Version(change_lsn, None, flags, payload)
+                self._push(slot, version, len(payload), _DELTA_DEPTH)
 
     def insert_old(self, page_no: int, at: int, lsn: int, image: bytes | None) -> None:
         """Cache a version fetched for an old snapshot, valid for `lsn <= snapshot <= at`."""
@@ -293,8 +305,7 @@ class BufferPool:
                 kept += 1
         self._link(slot, version, None)
         slot.depth = kept
-        depth = _DELTA_DEPTH if slot.head.image is None else _IMAGE_DEPTH
-        slot.prune_at = max(depth, 2 * kept)
+        slot.prune_at = 2 * kept  # what is needed now is likely to be needed next time
         self._resize(slot)
 
     def _link(self, slot: Slot, version: Version, older: Version | None) -> None:
@@ -330,7 +341,7 @@ class BufferPool:
                 self._prune(slot)
             keep = slot.referenced or page_no == 0 or slot.head.lsn > self.read_point
             slot.referenced = False
-            if keep or page_no in self._fetches:
+            if keep or page_no in self.fetches:
                 ring.append(page_no)
                 continue
             del self.slots[page_no]
@@ -369,9 +380,9 @@ class BufferPool:
         self.bytes -= slot.size
 
     def _invalidate_fetches(self) -> None:
-        for fetch in self._fetches.values():
+        for fetch in self.fetches.values():
             fetch.valid = False
-        self._fetches.clear()
+        self.fetches.clear()
 
     @staticmethod
     def _depth(version: Version | None) -> int:

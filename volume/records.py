@@ -16,6 +16,7 @@ from zlib import crc32
 import lz4.block
 from attrs import frozen
 
+from volume.delta import mix, xor
 from volume.errors import RecordError
 
 # crc32, lsn, prev, page_no, flags, payload length.  The checksum leads so that what it covers is
@@ -103,8 +104,7 @@ def make_change(old: bytes | None, new: bytes) -> tuple[int, bytes]:
     """Flags and payload that turn ``old`` (None: no such page yet) into ``new``."""
     size = len(new)
     if old is not None and len(old) == size:
-        delta = int.from_bytes(old, "little") ^ int.from_bytes(new, "little")
-        packed = _compress(delta.to_bytes(size, "little"), store_size=False)
+        packed = _compress(xor(old, new), store_size=False)
         if len(packed) < size // 2:
             return LZ4, packed
     packed_image = _compress(new, store_size=False)
@@ -134,5 +134,4 @@ def apply_change(base: bytes | None, flags: int, payload: bytes, page_size: int)
     data = decode_payload(flags, payload, page_size)
     if flags & FULL or base is None:
         return data
-    mixed = int.from_bytes(base, "little") ^ int.from_bytes(data, "little")
-    return mixed.to_bytes(page_size, "little")
+    return mix(base, data)

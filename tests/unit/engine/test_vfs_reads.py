@@ -110,7 +110,7 @@ async def test_reading_cancelled_at_every_page_leaves_a_usable_connection() -> N
     else:
         raise AssertionError("the statement never got through")
     assert stop_at > 20
-    assert not world.store.pool._fetches
+    assert not world.store.pool.fetches
     assert not world.store.fetcher._arrivals
 
 
