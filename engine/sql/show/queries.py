@@ -124,10 +124,11 @@ QUERIES: Final[dict[str, ShowQuery]] = {
         "information_schema.TABLES",
         (
             ("TABLE_NAME", "Name"),
+            *_same("Engine", "Version", "Row_format"),
+            ("TABLE_ROWS", "Rows"),
             *_same(
-                "Engine", "Version", "Row_format", "Table_rows", "Avg_row_length", "Data_length",
-                "Max_data_length", "Index_length", "Data_free", "Auto_increment", "Create_time",
-                "Update_time", "Check_time",
+                "Avg_row_length", "Data_length", "Max_data_length", "Index_length", "Data_free",
+                "Auto_increment", "Create_time", "Update_time", "Check_time",
             ),
             ("TABLE_COLLATION", "Collation"),
             *_same("Checksum", "Create_options"),

@@ -14,8 +14,6 @@ from engine.results import TYPE_VAR_STRING, Column, ResultSet
 from engine.sessions import SessionRegistry
 from engine.sql import information_schema
 from engine.sql.catalog import Catalog
-from engine.sql.parse import admin_nodes as admin
-from engine.sql.parse.statements import parse
 from engine.sql.schema import SchemaDef, TableDef, quote
 from engine.sql.storage import create_table_sql
 from engine.sql.variables import SessionVariables
@@ -90,8 +88,15 @@ class DescribedSession:
         return self._catalog
 
     async def query(self, sql: str) -> ResultSet:
-        cursor = self.db.execute(self.adapted(sql))
-        names = [column[0] for column in cursor.getdescription()] if sql else []
+        names: list[str] = []
+        cursor = self.db.cursor()
+
+        def note(traced: apsw.Cursor, text: str, bindings: object) -> bool:
+            names.extend(column[0] for column in traced.get_description())
+            return True
+
+        cursor.exec_trace = note
+        cursor.execute(self.adapted(sql))
         columns = tuple(
             Column(name, name, "", "", "", TYPE_VAR_STRING, 255, 0, 0, 0) for name in names
         )
@@ -107,12 +112,7 @@ class DescribedSession:
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self.db.execute(self.adapted(sql))]
 
-    async def write(self, change: Callable[[apsw.Connection], Any], *, implicit_commit: bool) -> Any:
+    async def write(
+        self, change: Callable[[apsw.Connection], Any], *, implicit_commit: bool
+    ) -> Any:
         return change(self.db)
-
-
-def parsed(sql: str) -> Any:
-    return parse(sql)
-
-
-__all__ = ["DescribedSession", "admin", "instance", "parsed"]
