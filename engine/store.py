@@ -212,7 +212,7 @@ class StoreConnection:
         self._file = SnapshotFile(store.pool, store.fetcher)
         self.writing = False
         self.closed = False
-        self._cut: StoreError | None = None
+        self._generation = 0  # of the store when the write transaction began
         self._version_page: bytes | None = None
         self._version = 0
         self.pin()
@@ -324,7 +324,7 @@ class StoreConnection:
         file.at = at
         self.db.execute("BEGIN IMMEDIATE")
         self.writing = True
-        self._cut = None
+        self._generation = self._store.generation
 
     async def commit(self) -> Lsn:
         """Commit, and return once the transaction is durable.
@@ -340,8 +340,9 @@ class StoreConnection:
     def _commit_pages(self) -> int:
         file = self._file
         try:
-            if self._cut is not None:
-                raise self._cut
+            if self._generation != self._store.generation:
+                # Others may have written the volume since: these pages were made from old ones.
+                raise SessionCut("the instance stopped being the writer in this transaction")
             self.db.execute("COMMIT")
             return self._store.log(file.writes)
         except BaseException:
@@ -377,10 +378,6 @@ class StoreConnection:
         lock = self._store.lock
         if lock.holder is self:
             lock.release(self)
-
-    def cut(self, why: StoreError) -> None:
-        """Doom the open write transaction: its commit will raise `why` instead of logging."""
-        self._cut = why
 
     # -- the rest --------------------------------------------------------------------------
 

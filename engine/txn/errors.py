@@ -34,7 +34,7 @@ class OutcomeUnknown(StoreError):
 
 
 class SessionCut(StoreError):
-    """The transaction was ended from outside: the instance stopped being the writer."""
+    """Not committed: the instance stopped being the writer while the transaction was open."""
 
 
 class Interrupted(StoreError):

@@ -13,6 +13,7 @@ from engine.store import (
     LockWaitTimeout,
     OutcomeUnknown,
     ReadOnlyInstance,
+    SessionCut,
     VolumeUnavailable,
 )
 from tests.fakes.volume import FakeStorage
@@ -228,6 +229,28 @@ async def test_a_refused_log_call_leaves_the_connection_with_the_old_state() -> 
         await conn.commit()
     assert not conn.writing and world.store.lock.holder is None
     assert world.read("SELECT n FROM t", conn) == [(0,)]
+
+
+async def test_a_transaction_does_not_outlive_the_writers_role() -> None:
+    storage = FakeStorage()
+    world = await World.writer(storage)
+    await world.write(TABLE, "INSERT INTO t VALUES (1, 0)")
+    conn = world.store.connect()
+    await conn.begin_write(lock_wait=WAIT)
+    conn.db.execute("UPDATE t SET n = 99")
+    other = await World.writer(storage)
+    await other.write("INSERT INTO t VALUES (2, 5)")
+    vdl = await world.volume.open_for_writing("again")
+    world.store.refuse_writes()
+    world.store.forget_undurable(world.store.read_point)
+    world.store.pool.clear(vdl)
+    world.store.allow_writes(vdl)
+    with pytest.raises(SessionCut):
+        await conn.commit()
+    assert world.read("SELECT n FROM t") == [(0,), (5,)]
+    await world.write("UPDATE t SET n = n + 1", conn=conn)
+    assert world.read("SELECT n FROM t") == [(1,), (6,)]
+    world.check()
 
 
 async def test_a_failed_statement_and_a_failed_commit_roll_back() -> None:
