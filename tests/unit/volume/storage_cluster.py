@@ -100,7 +100,10 @@ class Nodes:
 
     def _scl(self, i: int, pg: int) -> int:
         segments = self.running[i].node.hosting.segments
-        return segments[pg].replica.segment.scl if pg in segments else -1
+        if pg not in segments or segments[pg].replica.segment.hydrating:
+            return -1
+        scl: int = segments[pg].replica.segment.scl
+        return scl
 
     def problems(self) -> list[str]:
         return [line for line in self.lines if " ERROR " in line]
