@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from cluster.exits import ExitCode
 from tests.processes import history
+from tests.processes.conftest import MakeCluster
 from tests.processes.history import Writer
 from tests.processes.real_cluster import RealCluster, wait_until
 
@@ -39,3 +41,30 @@ def test_a_clean_stop_and_start_keeps_everything(cluster: RealCluster):
 
 def reached(writers: tuple[Writer, ...], acknowledged: int) -> bool:
     return all(one.acknowledged() >= acknowledged for one in writers)
+
+
+def test_small_segments_large_pages_two_instances(make_cluster: MakeCluster):
+    """A volume of several protection groups; the options are kept and may not be contradicted."""
+    options = ("--page-size", "8192", "--segment-size", "128KiB", "--tiers", "3,0", "--seed", "7")
+    cluster = make_cluster(options=options)
+    cluster.up()
+    assert cluster.writer() == "instance-2"  # the better tier
+    with cluster.connect() as connection, connection.cursor() as cursor:
+        history.prepare(connection, clients=1)
+        cursor.execute(f"CREATE TABLE {history.DATABASE}.filler (id INT PRIMARY KEY, v TEXT)")
+        for start in range(0, 400, 20):
+            rows = ", ".join(f"({start + n}, '{'x' * 2000}')" for n in range(20))
+            cursor.execute(f"INSERT INTO {history.DATABASE}.filler VALUES {rows}")
+    assert all(one["segments"] > 3 for one in cluster.status()["storage"])
+    with Writer(partial(cluster.connect, autocommit=False)) as writer:
+        wait_until(partial(reached, (writer,), 100), 60, "writes", cluster.evidence)
+        cluster.kill_everything()
+    refused = cluster.command("up", "--port", str(cluster.port), "--page-size", "4096")
+    assert refused.returncode == ExitCode.DATA_MISMATCH
+    assert "was created with --page-size 8192, not 4096" in refused.stderr
+    cluster.up()
+    with cluster.connect() as connection, connection.cursor() as cursor:
+        history.check(connection, writer)
+        cursor.execute(f"SELECT COUNT(*), SUM(LENGTH(v)) FROM {history.DATABASE}.filler")
+        count, size = cursor.fetchone()
+        assert (int(count), int(size)) == (400, 400 * 2000)
