@@ -1,8 +1,8 @@
 """The writer's end of the redo stream.
 
-One task sends whatever is new to all readers, at once when it was idle and otherwise at most every
-`FLUSH_SECONDS`; the bytes are encoded once for all of them. Records go out before they are durable,
-the VDL follows, so that a reader has the pages in hand when it may show them.
+One task sends whatever is new to all readers when the VDL has moved: at once when it was idle and
+otherwise every `FLUSH_SECONDS`. The bytes are encoded once for all. Records above the VDL go
+along, so that at the next message a reader has most of what it may then show.
 
 Nothing here waits for a reader: one whose outbox is full loses its connection and subscribes again.
 What readers report is what garbage collection must spare: `oldest_needed` is the lowest snapshot of
@@ -31,7 +31,7 @@ from volume.model import Lsn
 from wire.envelope import encode_notify
 from wire.rpc import Peer, RpcError
 
-FLUSH_SECONDS: Final = 0.0015
+FLUSH_SECONDS: Final = 0.002
 HEARTBEAT_SECONDS: Final = 0.1
 LOST_SECONDS: Final = 10.0  # a reader that went is expected back within this: its snapshots count
 SILENT_SECONDS: Final = 30.0  # one that is connected but stopped must not hold the log for ever
@@ -80,7 +80,6 @@ class RedoFeed:
 
     def on_logged(self, cpl: int) -> None:
         self._newest = cpl
-        self._wake()
 
     def on_durable(self) -> None:
         if self._durable_at == 0.0:

@@ -72,13 +72,18 @@ async def test_undurable_redo_a_reader_received_is_dropped_by_its_promotion(
         await second.read("SELECT * FROM t")
         kit.storage.hold()
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(first.write, "UPDATE t SET n = 50")
+            await until(lambda: first.store.newest > first.store.read_point)
+            durable = first.store.newest
             nursery.start_soon(expect_unknown, first, "UPDATE t SET n = 99")
+            await until(lambda: first.store.newest > durable)
+            kit.storage.release(durable)
             await until(lambda: second.follower.applier.waiting > 0)
             await second.promote("take over")
         kit.storage.release()
-        assert await second.read("SELECT n FROM t") == [(0,)]
+        assert await second.read("SELECT n FROM t") == [(50,)]
         await second.write("UPDATE t SET n = n + 1")
-        assert await second.read("SELECT n FROM t") == [(1,)]
+        assert await second.read("SELECT n FROM t") == [(51,)]
         await second.check()
 
 

@@ -48,11 +48,18 @@ async def test_a_reader_never_shows_what_is_not_durable(autojump_clock: MockCloc
         kit.storage.hold()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(writer.write, "UPDATE t SET n = 1")
-            await until(lambda: reader.follower.applier.waiting > 0)
+            await until(lambda: writer.store.newest > writer.store.read_point)
+            durable = writer.store.newest
+            nursery.start_soon(writer.write, "UPDATE t SET n = 2")
+            await until(lambda: writer.store.newest > durable)
             assert await reader.read("SELECT n FROM t") == [(0,)]
+            kit.storage.release(durable)
+            await kit.caught_up(reader, upto=durable)
+            assert reader.follower.applier.waiting > 0
+            assert await reader.read("SELECT n FROM t") == [(1,)]
             kit.storage.release()
         await kit.caught_up(reader, upto=writer.store.newest)
-        assert await reader.read("SELECT n FROM t") == [(1,)]
+        assert await reader.read("SELECT n FROM t") == [(2,)]
 
 
 async def test_a_page_fetched_while_its_redo_streams_past_is_complete(
