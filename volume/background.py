@@ -7,7 +7,7 @@ busy only what cannot wait is done (``volume.coalesce`` says what), in small rou
 from __future__ import annotations
 
 from runtime.seams import Runtime
-from volume import limits
+from volume import coalesce, limits
 from volume.hosting import Hosting
 
 SCRUB_PAGES = 16
@@ -48,10 +48,12 @@ class Background:
     async def round(self, *, idle: bool) -> int:
         """One round over all segments; returns the pages coalesced."""
         began = self._last_foreground
+        sizes = [hosted.replica.log.size for hosted in self._hosting]
+        situation = coalesce.situation(sizes, idle=idle)
         done = 0
         for hosted in self._hosting:
             done += await hosted.coalescer.round(
-                idle=idle, foreground_waits=lambda: self._last_foreground != began
+                situation, foreground_waits=lambda: self._last_foreground != began
             )
         self.pages_coalesced += done
         return done

@@ -9,6 +9,8 @@ section 3.2: materialisation is driven by a page's chain).  Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 
 from volume import limits
@@ -20,11 +22,21 @@ _RECENT = 256
 
 @frozen
 class Situation:
-    """What the choice depends on besides the log."""
+    """What the choice depends on besides the segment: the node's state.
 
-    coalesce_point: int
-    log_bytes: int
+    ``log_bytes`` is the hot log of all its segments, ``retain_bytes`` what each may keep for
+    peers that lag.
+    """
+
     idle: bool
+    log_bytes: int
+    retain_bytes: int
+
+
+def situation(log_sizes: Sequence[int], *, idle: bool) -> Situation:
+    """The segments of a node share what it keeps (each keeps its newest file in any case)."""
+    share = limits.LOG_RETAIN_BYTES // max(len(log_sizes), 1)
+    return Situation(idle, sum(log_sizes), share)
 
 
 @frozen
@@ -38,9 +50,8 @@ class Choice:
 NOTHING = Choice([], False)
 
 
-def choose(log: LogIndex, situation: Situation) -> Choice:
-    """The pages of the next round, oldest need first."""
-    point = situation.coalesce_point
+def choose(log: LogIndex, point: int, situation: Situation) -> Choice:
+    """The pages of the next round, oldest need first; ``point`` is the segment's coalesce point."""
     recent = sorted(log.recent_pages(_RECENT))
     long = [p for p in recent if log.chain_length(p) >= limits.PAGE_CHAIN_MAX]
     long = [p for p in long if log.count_foldable(p, point) >= limits.PAGE_CHAIN_MAX // 2]

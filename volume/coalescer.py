@@ -13,7 +13,8 @@ import trio
 
 from runtime.disk import DiskError, DiskFull
 from runtime.trace import Trace
-from volume import coalesce, limits
+from volume import coalesce
+from volume.coalesce import Situation
 from volume.errors import PageCorrupt, TooOld
 from volume.pageread import PageReader
 from volume.pagestore import Page
@@ -31,23 +32,19 @@ class Coalescer:
         self._cursor = ScrubCursor()
         self.lock = trio.Lock()
 
-    async def round(self, *, idle: bool, foreground_waits: Callable[[], bool]) -> int:
+    async def round(self, situation: Situation, *, foreground_waits: Callable[[], bool]) -> int:
         """Coalesce some pages and collect log; returns the pages done, 0: nothing to do."""
         replica = self._replica
-        if replica.segment.hydrating or self.lock.locked():
+        segment = replica.segment
+        if segment.hydrating or self.lock.locked():
             return 0
         async with self.lock:
-            choice = self._choose(idle)
+            choice = coalesce.choose(segment.log, segment.coalesce_point, situation)
             done = await self._fold(choice, foreground_waits) if choice.pages else 0
-            await replica.collect_log(limits.LOG_RETAIN_BYTES)
+            await replica.collect_log(situation.retain_bytes)
             if done:
                 await replica.pages.compact_index()
         return done
-
-    def _choose(self, idle: bool) -> coalesce.Choice:
-        segment = self._replica.segment
-        situation = coalesce.Situation(segment.coalesce_point, self._replica.log.size, idle)
-        return coalesce.choose(segment.log, situation)
 
     async def _fold(self, choice: coalesce.Choice, foreground_waits: Callable[[], bool]) -> int:
         replica = self._replica

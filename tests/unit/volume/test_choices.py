@@ -90,29 +90,29 @@ def index_of(history: History) -> LogIndex:
     return log
 
 
-def situation(**changes: object) -> Situation:
-    return evolve(Situation(coalesce_point=1000, log_bytes=0, idle=False), **changes)
+BUSY = Situation(idle=False, log_bytes=0, retain_bytes=0)
+IDLE = evolve(BUSY, idle=True)
 
 
 def test_a_busy_node_with_a_short_log_coalesces_nothing():
     history = History()
     history.write(50)
-    assert coalesce.choose(index_of(history), situation()) == coalesce.NOTHING
+    assert coalesce.choose(index_of(history), 1000, BUSY) == coalesce.NOTHING
 
 
 def test_an_idle_node_takes_the_pages_of_the_oldest_records():
     history = History()
     for page in (3, 1, 3, 2):
         history.write(page_no=page)
-    choice = coalesce.choose(index_of(history), situation(idle=True))
+    choice = coalesce.choose(index_of(history), 1000, IDLE)
     assert (choice.pages, choice.urgent) == ([3, 1, 2], False)
 
 
 def test_a_long_log_is_coalesced_under_load_as_well():
     history = History()
     history.write(page_no=5)
-    busy = situation(log_bytes=limits.LOG_PRESSURE_BYTES + 1)
-    choice = coalesce.choose(index_of(history), busy)
+    pressed = evolve(BUSY, log_bytes=limits.LOG_PRESSURE_BYTES + 1)
+    choice = coalesce.choose(index_of(history), 1000, pressed)
     assert (choice.pages, choice.urgent) == ([5], True)
 
 
@@ -121,8 +121,8 @@ def test_nothing_above_the_coalesce_point_is_touched():
     for page in (3, 1, 2):
         history.write(page_no=page)
     log = index_of(history)
-    assert coalesce.choose(log, situation(idle=True, coalesce_point=2)).pages == [3, 1]
-    assert coalesce.choose(log, situation(idle=True, coalesce_point=0)) == coalesce.NOTHING
+    assert coalesce.choose(log, 2, IDLE).pages == [3, 1]
+    assert coalesce.choose(log, 0, IDLE) == coalesce.NOTHING
 
 
 def test_a_page_with_a_very_long_chain_comes_first_at_any_time(monkeypatch):
@@ -132,10 +132,17 @@ def test_a_page_with_a_very_long_chain_comes_first_at_any_time(monkeypatch):
         history.write(page_no=0)
         history.write(page_no=1 + len(history.records) % 7)
     log = index_of(history)
-    choice = coalesce.choose(log, situation())
+    choice = coalesce.choose(log, 1000, BUSY)
     assert (choice.pages, choice.urgent) == ([0], True)
     # But not while read points keep most of it from being folded.
-    assert coalesce.choose(log, situation(coalesce_point=5)) == coalesce.NOTHING
+    assert coalesce.choose(log, 5, BUSY) == coalesce.NOTHING
+
+
+def test_the_segments_of_a_node_share_the_log_it_keeps():
+    one = coalesce.situation([10], idle=True)
+    four = coalesce.situation([10, 20, 30, 40], idle=True)
+    assert (one.retain_bytes, one.log_bytes) == (limits.LOG_RETAIN_BYTES, 10)
+    assert (four.retain_bytes, four.log_bytes) == (limits.LOG_RETAIN_BYTES // 4, 100)
 
 
 # -- scrubbing and caches ------------------------------------------------------------------------

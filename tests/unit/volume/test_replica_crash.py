@@ -18,6 +18,7 @@ from tests.fakes.disk import MemoryDisk, Platter
 from tests.fakes.runtime import fake_runtime
 from tests.unit.volume.history import PAGE_SIZE, History
 from volume import logstore
+from volume.coalesce import Situation
 from volume.coalescer import Coalescer
 from volume.messages import PageVersion
 from volume.model import TruncationRange, VolumeConfig
@@ -63,6 +64,9 @@ async def no_peer(_pg: int, _page_no: int, _lsn: int) -> PageVersion | None:
     return None
 
 
+IDLE = Situation(idle=True, log_bytes=0, retain_bytes=1 << 30)
+
+
 def never() -> bool:
     return False
 
@@ -85,7 +89,7 @@ class Machine:
         return cls(replica, reader, Coalescer(replica, reader, runtime.trace))
 
     async def coalesce_all(self) -> None:
-        while await self.coalescer.round(idle=True, foreground_waits=never):
+        while await self.coalescer.round(IDLE, foreground_waits=never):
             pass
         await self.replica.collect_log(0)
 
