@@ -16,6 +16,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
     1007: ("HY000", "Can't create database '%s'; database exists"),
     1008: ("HY000", "Can't drop database '%s'; database doesn't exist"),
     1020: ("HY000", "Record has changed since last read in table '%s'"),
+    1022: ("23000", "Can't write; duplicate key in table '%s'"),
     1025: ("HY000", "Error on rename of '%s' to '%s' (errno: %s)"),
     1030: ("HY000", "Got error %s from storage engine"),
     1036: ("HY000", "Table '%s' is read only"),
@@ -66,6 +67,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
     1094: ("HY000", "Unknown thread id: %s"),
     1095: ("HY000", "You are not owner of thread %s"),
     1096: ("HY000", "No tables used"),
+    1097: ("HY000", "Too many strings for column %s and SET"),
     1099: ("HY000", "Table '%s' was locked with a READ lock and can't be updated"),
     1100: ("HY000", "Table '%s' was not locked with LOCK TABLES"),
     1101: ("42000", "BLOB, TEXT, GEOMETRY or JSON column '%s' can't have a default value"),
@@ -76,6 +78,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
     1110: ("42000", "Column '%s' specified twice"),
     1111: ("HY000", "Invalid use of group function"),
     1113: ("42000", "A table must have at least 1 column"),
+    1114: ("HY000", "The table '%s' is full"),
     1115: ("42000", "Unknown character set: '%s'"),
     1118: ("42000", "Row size too large"),
     1136: ("21S01", "Column count doesn't match value count at row %s"),
@@ -115,6 +118,11 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
         "instead",
     ),
     1172: ("42000", "Result consisted of more than one row"),
+    1175: (
+        "HY000",
+        "You are using safe update mode and you tried to update a table without a WHERE that "
+        "uses a KEY column. ",
+    ),
     1176: ("42000", "Key '%s' doesn't exist in table '%s'"),
     1179: (
         "25000",
@@ -186,6 +194,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
     1280: ("42000", "Incorrect index name '%s'"),
     1286: ("42000", "Unknown storage engine '%s'"),
     1287: ("HY000", "'%s' is deprecated and will be removed in a future release. Please use %s"),
+    1288: ("HY000", "The target table %s of the %s is not updatable"),
     1290: (
         "HY000",
         "The MySQL server is running with the %s option so it cannot execute this statement",
@@ -198,13 +207,20 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
         "This command is not supported in the prepared statement protocol yet",
     ),
     1298: ("HY000", "Unknown or incorrect time zone: '%s'"),
+    1300: ("HY000", "Invalid %s character string: '%s'"),
     1305: ("42000", "%s %s does not exist"),
     1317: ("70100", "Query execution was interrupted"),
     1318: ("42000", "Incorrect number of arguments for %s %s; expected %s, got %s"),
     1327: ("42000", "Undeclared variable: %s"),
     1364: ("HY000", "Field '%s' doesn't have a default value"),
+    1353: (
+        "HY000",
+        "In definition of view, derived table or common table expression, SELECT list and column "
+        "names list have different column counts",
+    ),
     1365: ("22012", "Division by 0"),
     1366: ("HY000", "Incorrect %s value: '%s' for column '%s' at row %s"),
+    1367: ("22007", "Illegal %s '%s' value found during parsing"),
     1372: ("HY000", "Password hash should be a %s-digit hexadecimal number"),
     1396: ("HY000", "Operation %s failed for %s"),
     1399: (
@@ -213,6 +229,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
     ),
     1406: ("22001", "Data too long for column '%s' at row %s"),
     1411: ("HY000", "Incorrect %s value: '%s' for function %s"),
+    1412: ("HY000", "Table definition has changed, please retry transaction"),
     1425: ("42000", "Too big scale %s specified for column '%s'. Maximum is %s."),
     1426: ("42000", "Too-big precision %s specified for '%s'. Maximum is %s."),
     1427: (
@@ -227,6 +244,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
         "42000",
         "Can't create more than max_prepared_stmt_count statements (current value: %s)",
     ),
+    1467: ("HY000", "Failed to read auto-increment value from storage engine"),
     1524: ("HY000", "Plugin '%s' is not loaded"),
     1525: ("HY000", "Incorrect %s value: '%s'"),
     1568: (
@@ -260,7 +278,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
     ),
     3140: (
         "22032",
-        'Invalid JSON text: "%s" at position %s in value for column \'%s\'.',
+        "Invalid JSON text: \"%s\" at position %s in value for column '%s'.",
     ),
     3141: (
         "22032",
@@ -270,10 +288,20 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
         "42000",
         "Invalid JSON path expression. The error is around character position %s.",
     ),
+    3149: (
+        "42000",
+        "In this situation, path expressions may not contain the * and ** tokens or an array "
+        "range.",
+    ),
+    3152: (
+        "42000",
+        "JSON column '%s' supports indexing only via generated columns on a specified JSON path.",
+    ),
+    3153: ("42000", "The path expression '$' is not allowed in this context."),
+    3158: ("22032", "JSON documents may not contain NULL member names."),
     3159: (
         "HY000",
-        "Connections using insecure transport are prohibited while "
-        "--require_secure_transport=ON.",
+        "Connections using insecure transport are prohibited while --require_secure_transport=ON.",
     ),
     3572: (
         "HY000",
@@ -288,8 +316,7 @@ MESSAGES: Final[dict[int, tuple[str, str]]] = {
     3822: ("HY000", "Duplicate check constraint name '%s'."),
     3948: (
         "42000",
-        "Loading local data is disabled; this must be enabled on both the client and server "
-        "sides",
+        "Loading local data is disabled; this must be enabled on both the client and server sides",
     ),
     4031: (
         "HY000",

@@ -7,10 +7,11 @@ other side's type, which then happens once per execution in Python and not once 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from engine.results import Column
 from engine.sql.types import SqlType
@@ -41,7 +42,41 @@ class FromSession:
     convert: Converter | None = None
 
 
-Source: TypeAlias = Fixed | FromParam | FromSession
+@frozen(eq=False)
+class Stored:
+    """A constant assigned to a column: checked and fitted when it is bound."""
+
+    source: Source
+    store: Callable[[Any, Any], Any]
+
+
+@frozen
+class FromRow:
+    """A stored value of the row being inserted, by the column's position."""
+
+    position: int
+    convert: Converter | None = None
+
+
+Source: TypeAlias = Fixed | FromParam | FromSession | Stored | FromRow
+
+
+def source_value(source: Source, params: Any, session: Any) -> Any:
+    """What a placeholder is bound to in one execution."""
+    kind = type(source)
+    if kind is FromParam:
+        value = params[source.index]  # type: ignore[union-attr]
+    elif kind is FromSession:
+        value = source.read(session)  # type: ignore[union-attr]
+    elif kind is Stored:
+        value = source_value(source.source, params, session)  # type: ignore[union-attr]
+        return source.store(value, session.problems)  # type: ignore[union-attr]
+    elif kind is FromRow:
+        value = session.row_values[source.position]  # type: ignore[union-attr]
+    else:
+        return source.value  # type: ignore[union-attr]
+    convert = source.convert  # type: ignore[union-attr]
+    return value if convert is None or value is None else convert(value)
 
 
 @frozen
@@ -49,23 +84,15 @@ class Slots:
     """How the bindings of one SQLite statement are made from parameters and session."""
 
     sources: tuple[Source, ...]
-    direct: bool  # exactly the parameters, in order and unconverted
+    direct: bool  # exactly the parameters, in order and unconverted; there are some
 
     def bind(self, params: Any, session: Any) -> Any:
         if self.direct:
             return params
-        values = []
-        for source in self.sources:
-            if type(source) is FromParam:
-                value = params[source.index]
-            elif type(source) is FromSession:
-                value = source.read(session)
-            else:
-                values.append(source.value)  # type: ignore[union-attr]
-                continue
-            convert = source.convert
-            values.append(value if convert is None or value is None else convert(value))
-        return values
+        return [source_value(source, params, session) for source in self.sources]
+
+
+_PLACEHOLDER: Final = re.compile(r"\?(\d+)")
 
 
 class Binder:
@@ -85,9 +112,11 @@ class Binder:
             number = self._numbers[key] = len(self._sources)
         return f"?{number}"
 
-    def slots(self, param_count: int) -> Slots:
-        sources = tuple(self._sources)
-        direct = len(sources) == param_count and all(
+    def slots(self, sql: str, param_count: int) -> Slots:
+        """Slots for that SQL; trailing placeholders it does not mention are dropped."""
+        used = max((int(number) for number in _PLACEHOLDER.findall(sql)), default=0)
+        sources = tuple(self._sources[:used])
+        direct = 0 < len(sources) == param_count and all(
             isinstance(source, FromParam) and source.index == at and source.convert is None
             for at, source in enumerate(sources)
         )
@@ -144,7 +173,7 @@ def render(source: Source, binder: Binder) -> str:
         return str(value)
     if type(value) is float and math.isfinite(value):
         return repr(value)
-    if type(value) is str and len(value) < 200 and "\0" not in value and value.isprintable():
+    if type(value) is str and len(value) < 200 and "?" not in value and value.isprintable():
         return "'" + value.replace("'", "''") + "'"
     return binder.place(source)
 
@@ -153,11 +182,9 @@ def convert_source(source: Source, convert: Converter) -> Source:
     """The same value after a conversion; None stays None."""
     if isinstance(source, Fixed):
         return Fixed(None if source.value is None else convert(source.value))
+    assert not isinstance(source, Stored), source
     before = source.convert
-    both = convert if before is None else _chained(before, convert)
-    if isinstance(source, FromParam):
-        return FromParam(source.index, both)
-    return FromSession(source.read, both)
+    return evolve(source, convert=convert if before is None else _chained(before, convert))
 
 
 _chains: Final[dict[tuple[Converter, Converter], Converter]] = {}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
-from engine.errors import not_supported
+from engine.errors import not_supported, unknown_variable
 from engine.sql.catalog import Catalog
 from engine.sql.compile.code import Binder, Code
 from engine.sql.compile.scope import Scope
 from engine.sql.parse import ast
+from engine.sql.types import SqlType
 
 
 @frozen
@@ -25,6 +26,21 @@ class Settings:
     full_group_by: bool = True
     utc: bool = True  # the session time zone is UTC: TIMESTAMPs need no conversion
     division_errors: bool = True
+
+
+class VariableTypes(Protocol):
+    """What the compiler asks about system variables."""
+
+    def sql_type(self, name: str, scope: str) -> SqlType:
+        """1193 for unknown names, 1238 for a scope the variable does not have."""
+        ...
+
+
+class NoVariables:
+    """Outside a session, as in a column's default, there are no system variables."""
+
+    def sql_type(self, name: str, scope: str) -> SqlType:
+        raise unknown_variable(name)
 
 
 @define
@@ -42,7 +58,11 @@ class Context:
     functions: set[str] = field(factory=set)
     sources: int = 0
     common_tables: list[dict[str, Any]] = field(factory=list)
-    assigned_variables: set[str] = field(factory=set)
+    variables: VariableTypes = field(factory=NoVariables)
+    user_variables: Mapping[str, tuple[Any, SqlType]] = field(factory=dict)
+    assigned_variables: dict[str, SqlType] = field(factory=dict)
+    once: set[str] = field(factory=set)  # why the plan can only be used once
+    locking: ast.Locking | None = None
     inside_aggregate: bool = False
     insert_values: dict[str, Code] | None = None  # VALUES(column) of ON DUPLICATE KEY UPDATE
 

@@ -40,15 +40,12 @@ def _decided(table: SourceTable, grouped: set[str]) -> bool:
 
 
 def _refusal(position: int, table: SourceTable, column: str, grouped: bool) -> SqlError:
-    name = f"{table.schema}.{table.alias}.{column}" if table.schema else f"{table.alias}.{column}"
+    name = ".".join(part for part in (table.schema, table.alias, column) if part)
     if not grouped:
         return error(1140, position, name)
-    _, text = (
-        1055,
-        (
-            f"Expression #{position} of SELECT list is not in GROUP BY clause and contains "
-            f"nonaggregated column '{name}' which is not functionally dependent on columns in GROUP "
-            "BY clause; this is incompatible with sql_mode=only_full_group_by"
-        ),
+    text = (
+        f"Expression #{position} of SELECT list is not in GROUP BY clause and contains "
+        f"nonaggregated column '{name}' which is not functionally dependent on columns in GROUP "
+        "BY clause; this is incompatible with sql_mode=only_full_group_by"
     )
     return SqlError(1055, "42000", text)

@@ -50,6 +50,8 @@ def compile_query(
 
 def _select(cx: Context, parent: Scope | None, node: ast.Select, aliased: bool) -> CompiledQuery:
     scope = Scope(parent=parent, windows=node.windows)
+    if node.locking is not None:
+        cx.locking = node.locking
     clause = cx.clause
     source = "" if node.source is None else " FROM " + compile_source(cx, scope, node.source)
     cx.clause = "where clause"

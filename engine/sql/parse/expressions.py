@@ -562,6 +562,17 @@ class ExpressionParser(Cursor):
         self.expect(")")
         return ast.Func(name, [ast.Literal(unit, "string"), *args])
 
+    def _get_format_call(self) -> ast.Expr:
+        self.expect("(")
+        kind = self.take_any("DATE", "TIME", "DATETIME", "TIMESTAMP")
+        if kind is None:
+            raise self.fail()
+        self.expect(",")
+        style = self.expression()
+        self.expect(")")
+        kind = "DATETIME" if kind == "TIMESTAMP" else kind
+        return ast.Func("GET_FORMAT", [ast.Literal(kind, "string"), style])
+
     def _trim_call(self) -> ast.Expr:
         self.expect("(")
         side = self.take_any("BOTH", "LEADING", "TRAILING") or ""
@@ -662,7 +673,7 @@ _CALL_RULES: Final[dict[str, Callable[[ExpressionParser], ast.Expr]]] = {
     "EXTRACT": ExpressionParser._extract_call,
     "TIMESTAMPDIFF": lambda parser: parser._unit_first_call("TIMESTAMPDIFF"),
     "TIMESTAMPADD": lambda parser: parser._unit_first_call("TIMESTAMPADD"),
-    "GET_FORMAT": lambda parser: parser._unit_first_call("GET_FORMAT"),
+    "GET_FORMAT": ExpressionParser._get_format_call,
     "TRIM": ExpressionParser._trim_call,
     "SUBSTRING": ExpressionParser._substring_call,
     "SUBSTR": ExpressionParser._substring_call,
