@@ -109,11 +109,11 @@ class BufferPool:
         self.read_point = read_point
         self.slots: dict[int, Slot] = {}
         self.bytes = 0
-        self.hits_missed = 0
         self.evicted = 0
         # What a page that was never written reads as. Recognised by identity: it is not a base
         # that a delta may be taken against, because the volume has no such version.
         self.blank = bytes(page_size)
+        self._sweep_above = capacity_bytes
         self._ring: deque[int] = deque()  # clock hand order; every slot is in it once
         self.fetches: dict[int, Fetch] = {}
         self._pins: dict[int, int] = {}  # snapshot LSN -> open snapshots
@@ -199,6 +199,8 @@ class BufferPool:
         depth = slot.depth = slot.depth + 1
         if depth > depth_max and depth > slot.prune_at:
             self._prune(slot)
+        if self.bytes > self._sweep_above:
+            self.evict()
 
     # -- fetching --------------------------------------------------------------------------
 
@@ -262,7 +264,7 @@ class BufferPool:
         self.slots[page_no] = slot
         self._ring.append(page_no)
         self.bytes += slot.size
-        if self.bytes > self.capacity_bytes:
+        if self.bytes > self._sweep_above:
             self.evict()
         return slot
 
@@ -329,12 +331,13 @@ class BufferPool:
     def evict(self) -> None:
         """Clock sweep: old versions first, then pages not used since the hand last passed.
 
-        Page 0 stays: every transaction begins with it.
+        Page 0 stays: every transaction begins with it. When most pages are in use or not durable
+        yet, one call may not get below the capacity; the next sweep then waits for more growth.
         """
-        ring = self._ring
+        ring, capacity = self._ring, self.capacity_bytes
         for _ in range(min(_SWEEP_STEPS, 2 * len(ring))):
-            if self.bytes <= self.capacity_bytes:
-                return
+            if self.bytes <= capacity:
+                break
             page_no = ring.popleft()
             slot = self.slots[page_no]
             if slot.depth > 1:
@@ -347,6 +350,9 @@ class BufferPool:
             del self.slots[page_no]
             self.bytes -= slot.size
             self.evicted += 1
+        self._sweep_above = capacity
+        if self.bytes > capacity:
+            self._sweep_above = self.bytes + _SWEEP_STEPS * self.page_size // 8
 
     def cut_above(self, lsn: int) -> None:
         """Forget everything above `lsn`: it was never durable and the volume annulled it."""

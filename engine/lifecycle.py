@@ -158,15 +158,20 @@ class Lifecycle:
             self._following.cancel()
             await self._followed.wait()
             await self._follower.take_over(vdl)
+            self._still_opening()
             self._start_feeding(epoch)
             store.allow_writes(vdl)
             if vdl == 0:
                 await self._create_system_schema()
-            if not self.role.playing(Role.OPENING):
-                raise Fenced(self._info.epoch, self._info.writer_id or "")
+            self._still_opening()
             self.role.epoch = self._info.epoch = epoch
             self._info.writer_id = self._info.instance_id
             self._enter(Event.OPENED)
+
+    def _still_opening(self) -> None:
+        """The epoch may have been lost while this instance was still getting ready for it."""
+        if not self.role.playing(Role.OPENING):
+            raise Fenced(self._info.epoch, self._info.writer_id or "")
 
     async def _create_system_schema(self) -> None:
         """The first promotion on an empty volume creates the catalogue, in one transaction."""
@@ -257,6 +262,8 @@ class Lifecycle:
             if self.feed is not None:
                 self._info.sessions.cut_all()
                 self._stop_feeding()
+            if self.role.refusal is not None:
+                self._store.refuse_writes(self.role.refusal)
             await self._sessions_gone()
             await self._volume.close_writer()
             self._store.forget_undurable(self._store.read_point)

@@ -267,6 +267,50 @@ async def test_a_failed_statement_and_a_failed_commit_roll_back() -> None:
     assert world.read("SELECT n FROM t", conn) == [(8,)]
 
 
+async def test_a_large_transaction_commits_in_turns_with_others_and_whole() -> None:
+    world = await World.writer()
+    await world.write("CREATE TABLE t (id INTEGER PRIMARY KEY, n INT, pad TEXT)")
+    conn, reader = world.store.connect(), world.store.connect()
+    counts: list[object] = []
+
+    async def watch() -> None:
+        await greenback.ensure_portal()
+        while True:
+            counts.extend(world.read("SELECT count(*) FROM t", reader))
+            await trio.lowlevel.checkpoint()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch)
+        await conn.begin_write(lock_wait=WAIT)
+        rows = [(n, n, "x" * 900) for n in range(8000)]
+        conn.db.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
+        await conn.commit()
+        nursery.cancel_scope.cancel()
+    assert set(counts) <= {(0,), (8000,)} and len(counts) > 2
+    assert world.read("SELECT count(*) FROM t", reader) == [(8000,)]
+    world.check()
+
+
+async def test_a_large_transaction_does_not_outlive_the_writers_role() -> None:
+    world = await World.writer()
+    await world.write("CREATE TABLE t (id INTEGER PRIMARY KEY, n INT, pad TEXT)")
+    conn = world.store.connect()
+
+    async def lose_the_role() -> None:
+        await trio.lowlevel.checkpoint()
+        world.store.refuse_writes()
+        world.store.forget_undurable(world.store.read_point)
+
+    async with trio.open_nursery() as nursery:
+        await conn.begin_write(lock_wait=WAIT)
+        rows = [(n, n, "x" * 900) for n in range(8000)]
+        conn.db.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
+        nursery.start_soon(lose_the_role)
+        with pytest.raises(SessionCut):
+            await conn.commit()
+    assert world.read("SELECT count(*) FROM t", conn) == [(0,)]
+
+
 async def test_closing_a_connection_ends_its_transaction() -> None:
     world = await World.writer()
     await world.write(TABLE)
