@@ -149,6 +149,9 @@ class FakeInstance:
         self._resumed.set()
         self.push()
 
+    def forget_watchers(self) -> None:
+        self._watchers.clear()
+
     async def _beat(self) -> None:
         while True:
             await trio.sleep(self.heartbeat)

@@ -270,3 +270,14 @@ async def test_one_instance_is_promoted_again_when_it_returns(cluster):
     began = trio.current_time()
     await until(cluster.writers)
     assert trio.current_time() - began <= LIMITS.redial_backoff_max + AT_ONCE
+
+
+@on_mock_clock(0, 1, 2)
+async def test_a_connection_that_only_looks_open_is_dialled_anew(cluster):
+    """What a cut network leaves behind: no end of the connection, no word either."""
+    (monitor,) = await settled(cluster, cluster.monitor())
+    cluster[3].forget_watchers()
+    await trio.sleep(LIMITS.hung_after + 1)
+    healths = [r.fields["health"] for r in monitor.history.recent if r.kind == "member"]
+    assert healths[-3:] == ["silent", "hung", "healthy"]
+    assert monitor.watch.observations()["instance-3"].healthy
