@@ -85,6 +85,8 @@ def parse_column_type(cursor: Cursor) -> ast.TypeName:
         type_name.members = tuple(members)
     else:
         _length(cursor, type_name)
+        if name in ("varchar", "varbinary") and type_name.length is None:
+            raise cursor.fail()
     _attributes(cursor, type_name)
     return type_name
 
