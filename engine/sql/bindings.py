@@ -64,7 +64,10 @@ class Bindings:
             return
         aggregate = PYTHON_AGGREGATES.get(name)
         if aggregate is not None:
-            db.create_aggregate_function(name, aggregate.factory)
+            if aggregate.window:
+                db.create_window_function(name, aggregate.factory)
+            else:
+                db.create_aggregate_function(name, aggregate.factory)
             return
         function = PYTHON_FUNCTIONS[name]
         call: Callable[..., Any] = function.call

@@ -11,6 +11,7 @@ from engine.errors import error
 from engine.sql import values
 from engine.sql.assign import store_for
 from engine.sql.catalog import Catalog
+from engine.sql.compile import rules
 from engine.sql.compile.changes import (
     delete_sql,
     multi_delete_query,
@@ -37,7 +38,7 @@ from engine.sql.plans import (
 )
 from engine.sql.schema import ColumnDef, TableDef, quote
 
-assert library  # its import registers the functions
+assert library and rules  # their import registers functions and expression rules
 
 
 @frozen

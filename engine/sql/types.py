@@ -214,6 +214,8 @@ NULL: Final = SqlType("null")
 DATE: Final = SqlType("date")
 JSON: Final = SqlType("json")
 VARBINARY: Final = SqlType("varbinary", 255)
+# The type of x'41' and b'101': bytes that are a number where one is needed.
+HEXADECIMAL: Final = SqlType("varbinary", 255, charset="hexadecimal")
 TEXT: Final = SqlType("longtext", charset=DEFAULT_CHARSET, collation=DEFAULT_COLLATION)
 YEAR: Final = SqlType("year")
 

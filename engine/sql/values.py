@@ -137,6 +137,11 @@ def canonical_decimal(value: Scalar) -> str:
     return decimal_text(as_decimal(value))
 
 
+def number_of_bytes(value: bytes) -> int | str:
+    """A hexadecimal or bit literal in a numeric context."""
+    return stored_unsigned(int.from_bytes(value, "big") % U64)
+
+
 # temporal values
 
 

@@ -64,6 +64,7 @@ class Context:
     once: set[str] = field(factory=set)  # why the plan can only be used once
     locking: ast.Locking | None = None
     inside_aggregate: bool = False
+    over: str = ""  # OVER clause for the aggregate being compiled
     insert_values: dict[str, Code] | None = None  # VALUES(column) of ON DUPLICATE KEY UPDATE
 
     def next_source(self) -> str:

@@ -76,6 +76,8 @@ def to_text(cx: Context, code: Code) -> Code:
         return derived(code, text, f"{cx.use('m_text')}({code.sql})")
     if code.is_constant:
         return converted(code, target, values.as_text)
+    if kind.name == "float":
+        return derived(code, target, f"{cx.use('m_float_text')}({code.sql})")
     if family in ("double", "bit") or (kind.name == "bigint" and kind.unsigned):
         return derived(code, target, f"{cx.use('m_number_text')}({code.sql})")
     return derived(code, target, f"CAST({code.sql} AS TEXT)")
@@ -108,6 +110,8 @@ def to_number(cx: Context, code: Code) -> Code:
     family = kind.family
     if kind.is_numeric or family == "null":
         return code
+    if kind == types.HEXADECIMAL:
+        return converted(code, types.UNSIGNED_BIGINT, values.number_of_bytes)
     if family in ("enum", "set"):
         return enum_index(cx, code)
     if family == "date":
@@ -192,21 +196,35 @@ def to_boolean(cx: Context, code: Code) -> str:
 # temporal
 
 
+def precision(code: Code) -> int:
+    """Fractional digits of a value read as a time: those written, if it is fixed text."""
+    kind = code.type
+    if kind.is_temporal:
+        return kind.decimals
+    if kind.family == "decimal":
+        return min(kind.decimals, 6)
+    if kind.family in types.INTEGRAL_FAMILIES or kind.family == "null":
+        return 0
+    if code.fixed is not None and isinstance(code.fixed.value, str):
+        return min(len(code.fixed.value.partition(".")[2]), 6)
+    return 6
+
+
 def to_datetime(cx: Context, code: Code) -> Code:
     kind = code.type
     family = kind.family
     if family in ("datetime", "null"):
         return code
-    target = types.datetime(6 if family in ("string", "json") else kind.decimals)
     if family == "date":
         if code.is_constant:
             return converted(code, types.datetime(), values.as_datetime)
         return derived(code, types.datetime(), f"({code.sql} || ' 00:00:00')")
     if family == "time":
-        return derived(code, target, f"{cx.use('m_time_to_datetime')}({code.sql})")
+        sql = f"{cx.use('m_time_to_datetime')}({code.sql})"
+        return derived(code, types.datetime(kind.decimals), sql)
     if code.is_constant:
-        return converted(code, types.datetime(6), values.as_datetime)
-    return derived(code, types.datetime(6), f"{cx.use('m_datetime')}({code.sql})")
+        return converted(code, types.datetime(precision(code)), values.as_datetime)
+    return derived(code, types.datetime(precision(code)), f"{cx.use('m_datetime')}({code.sql})")
 
 
 def to_date(cx: Context, code: Code) -> Code:
@@ -226,13 +244,11 @@ def to_time(cx: Context, code: Code) -> Code:
     family = code.type.family
     if family in ("time", "null"):
         return code
-    target = types.time(code.type.decimals if family in ("datetime", "decimal") else 6)
+    target = types.time(precision(code))
     if family == "date":
         return Code(types.time(), code.nullable, sql=f"iif({code.sql} IS NULL, NULL, 0)")
     if code.is_constant:
         return converted(code, target, values.as_time)
-    if family in ("integer", "year"):
-        target = types.time()
     return derived(code, target, f"{cx.use('m_time')}({code.sql})")
 
 

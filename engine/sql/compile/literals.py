@@ -35,6 +35,8 @@ def literal_type(node: ast.Literal) -> SqlType:
     if node.kind == "bytes":
         assert isinstance(value, bytes)
         return types.varbinary(len(value))
+    if node.kind == "hex":
+        return types.HEXADECIMAL
     return {"float": types.DOUBLE, "bool": types.BOOLEAN, "null": types.NULL}[node.kind]
 
 

@@ -21,8 +21,8 @@ _RANKS: Final[dict[str, SqlType]] = {
     "PERCENT_RANK": types.DOUBLE, "CUME_DIST": types.DOUBLE,
 }  # fmt: skip
 _VALUES: Final = frozenset(["LAG", "LEAD", "FIRST_VALUE", "LAST_VALUE", "NTH_VALUE"])
-# Aggregates compiled to exactly one aggregate of SQLite, which may then have a window.
-_WINDOWED: Final = frozenset(["COUNT", "SUM", "MIN", "MAX"])
+# Aggregates that may have a window.
+_WINDOWED: Final = frozenset(["COUNT", "SUM", "MIN", "MAX", "AVG"])
 
 
 def compile_window(cx: Context, scope: Scope, node: ast.Func) -> Code:
@@ -39,8 +39,11 @@ def compile_window(cx: Context, scope: Scope, node: ast.Func) -> Code:
         args = ", ".join(code.sql for code in codes)
         return Code(codes[0].type, True, sql=f"{name.lower()}({args}){over}")
     if name in _WINDOWED and not node.distinct:
-        code = BUILDERS[name](cx, scope, node)
-        return Code(code.type, code.nullable, sql=code.sql + over)
+        cx.over = over
+        try:
+            return BUILDERS[name](cx, scope, node)
+        finally:
+            cx.over = ""
     if name in AGGREGATES:
         raise not_supported(f"{name} as a window function")
     raise SqlError(1064, "42000", "You have an error in your SQL syntax; check the manual that "

@@ -46,11 +46,11 @@ def _count(cx: Context, scope: Scope, node: ast.Func) -> Code:
     if not node.args:
         raise error(1582, "COUNT")
     if isinstance(node.args[0], ast.Star):
-        return Code(kind, False, sql="count(*)")
+        return Code(kind, False, sql=f"count(*){cx.over}")
     codes = [compile_expression(cx, scope, arg) for arg in node.args]
     if len(codes) == 1:
         key = group_key(codes[0])
-        return Code(kind, False, sql=f"count({'DISTINCT ' if node.distinct else ''}{key})")
+        return Code(kind, False, sql=f"count({'DISTINCT ' if node.distinct else ''}{key}){cx.over}")
     keys = ", ".join(forms.to_text(cx, code).sql for code in codes)
     return Code(kind, False, sql=f"count(DISTINCT {cx.use('m_row_key')}({keys}))")
 
@@ -68,13 +68,13 @@ def _sum(cx: Context, scope: Scope, node: ast.Func) -> Code:
     distinct = "DISTINCT " if node.distinct else ""
     if code.type.family in INTEGRAL_FAMILIES and not code.type.unsigned:
         kind = types.decimal(types.as_decimal(code.type).length + 22, 0)
-        return Code(kind, True, sql=f"sum({distinct}{code.sql})")
+        return Code(kind, True, sql=f"sum({distinct}{code.sql}){cx.over}")
     if code.type.family == "decimal" or code.type.family in INTEGRAL_FAMILIES:
         exact = types.as_decimal(code.type)
         kind = types.decimal(exact.length + 22, exact.decimals)
-        return Code(kind, True, sql=f"{cx.use('m_dec_sum')}({distinct}{code.sql})")
+        return Code(kind, True, sql=f"{cx.use('m_dec_sum')}({distinct}{code.sql}){cx.over}")
     number = forms.to_double(cx, code)
-    return Code(types.DOUBLE, True, sql=f"sum({distinct}{number.sql})")
+    return Code(types.DOUBLE, True, sql=f"sum({distinct}{number.sql}){cx.over}")
 
 
 @_aggregate("AVG")
@@ -82,33 +82,43 @@ def _avg(cx: Context, scope: Scope, node: ast.Func) -> Code:
     code = forms.to_number(cx, _argument(cx, scope, node))
     distinct = "DISTINCT " if node.distinct else ""
     if code.type.family == "double":
-        return Code(types.DOUBLE, True, sql=f"avg({distinct}{code.sql})")
+        return Code(types.DOUBLE, True, sql=f"avg({distinct}{code.sql}){cx.over}")
     exact = types.as_decimal(code.type) if code.type.name != "null" else types.decimal(10, 0)
     scale = min(exact.decimals + DIVISION_INCREMENT, 30)
     total = "sum" if code.type.family in INTEGRAL_FAMILIES and not code.type.unsigned else (
         cx.use("m_dec_sum")
     )  # fmt: skip
     kind = types.decimal(exact.length + DIVISION_INCREMENT, scale)
-    sql = (f"{cx.use('m_dec_div')}({total}({distinct}{code.sql}), "
-           f"count({distinct}{code.sql}), {scale})")  # fmt: skip
+    total_sql = f"{total}({distinct}{code.sql}){cx.over}"
+    count_sql = f"count({distinct}{code.sql}){cx.over}"
+    sql = f"{cx.use('m_dec_div')}({total_sql}, {count_sql}, {scale})"
     return Code(kind, True, sql=sql)
 
 
 class _DecimalSum:
+    """Also a window function: values leave the frame again through inverse()."""
+
     def __init__(self) -> None:
-        self._total: Decimal | None = None
+        self._total = Decimal(0)
+        self._count = 0
 
     def step(self, value: Any) -> None:
         if value is not None:
-            number = values.as_decimal(value)
-            self._total = number if self._total is None else values.ARITHMETIC.add(
-                self._total, number)  # fmt: skip
+            self._total = values.ARITHMETIC.add(self._total, values.as_decimal(value))
+            self._count += 1
+
+    def inverse(self, value: Any) -> None:
+        if value is not None:
+            self._total = values.ARITHMETIC.subtract(self._total, values.as_decimal(value))
+            self._count -= 1
 
     def final(self) -> str | None:
-        return None if self._total is None else values.decimal_text(self._total)
+        return values.decimal_text(self._total) if self._count else None
+
+    value = final
 
 
-python_aggregate("m_dec_sum", _DecimalSum)
+python_aggregate("m_dec_sum", _DecimalSum, window=True)
 
 
 def _extreme(name: str) -> Builder:
@@ -117,7 +127,7 @@ def _extreme(name: str) -> Builder:
         key = group_key(code)
         if code.type.family in ("enum", "set"):  # by their text, as MySQL documents
             key = f"{code.sql} COLLATE NOCASE"
-        return Code(code.type, True, sql=f"{name}({key})", collation=code.collation)
+        return Code(code.type, True, sql=f"{name}({key}){cx.over}", collation=code.collation)
 
     return build
 
@@ -316,8 +326,8 @@ for _name, _factory in _STATISTICS.items():
     python_aggregate("m_" + _name.lower(), _factory)
     _aggregate(_name)(_statistic("m_" + _name.lower()))
 for _name, _bit_factory in _BITS.items():
-    python_aggregate("m_" + _name.lower(), _bit_factory)
-    _aggregate(_name)(_bits("m_" + _name.lower()))
+    python_aggregate("m_agg_" + _name.lower(), _bit_factory)
+    _aggregate(_name)(_bits("m_agg_" + _name.lower()))
 
 
 @_aggregate("JSON_ARRAYAGG")

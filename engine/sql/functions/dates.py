@@ -384,7 +384,7 @@ define("DATEDIFF", "DD", types.BIGINT, _datediff, nullable=True)
 
 
 def _fractions(codes: Sequence[Code]) -> int:
-    return max(6 if code.type.is_text else code.type.decimals for code in codes)
+    return max(forms.precision(code) for code in codes)
 
 
 @builder("TIMEDIFF")
@@ -513,7 +513,7 @@ def _unix_timestamp(cx: Context, scope: Scope, node: ast.Func) -> Code:
         read = FromSession(lambda session: int(session.now_utc().timestamp()))
         return session_value(cx, read, types.BIGINT, nullable=False)
     moment = forms.to_datetime(cx, codes[0])
-    digits = 6 if codes[0].type.is_text else moment.type.decimals
+    digits = forms.precision(codes[0])
     kind = types.decimal(12 + digits, digits) if digits else types.BIGINT
     return Code(kind, True, sql=f"{cx.use('m_unix_timestamp')}({moment.sql}, {digits})")
 

@@ -47,6 +47,7 @@ def _number_text(value: values.Scalar) -> str:
 
 python_function("m_text", values.as_text)
 python_function("m_number_text", _number_text)
+python_function("m_float_text", values.float_text)
 python_function("m_pad", temporal.pad_fraction)
 python_function("m_time_text", temporal.time_text)
 python_function("m_enum_index", _enum_index)

@@ -35,10 +35,12 @@ class PythonFunction:
 
 @frozen
 class PythonAggregate:
-    """An aggregate for SQLite; `factory` makes an object with step() and final()."""
+    """An aggregate for SQLite; `factory` makes an object with step() and final(), and for a
+    window function value() and inverse()."""
 
     name: str
     factory: Callable[[], Any]
+    window: bool = False
 
 
 PYTHON_FUNCTIONS: Final[dict[str, PythonFunction]] = {}
@@ -55,13 +57,13 @@ def python_function(
     deterministic: bool = True,
     skip_null: bool = True,
 ) -> None:
-    assert name not in PYTHON_FUNCTIONS, name
+    assert name not in PYTHON_FUNCTIONS and name not in PYTHON_AGGREGATES, name
     PYTHON_FUNCTIONS[name] = PythonFunction(name, call, takes_session, deterministic, skip_null)
 
 
-def python_aggregate(name: str, factory: Callable[[], Any]) -> None:
-    assert name not in PYTHON_AGGREGATES, name
-    PYTHON_AGGREGATES[name] = PythonAggregate(name, factory)
+def python_aggregate(name: str, factory: Callable[[], Any], *, window: bool = False) -> None:
+    assert name not in PYTHON_AGGREGATES and name not in PYTHON_FUNCTIONS, name
+    PYTHON_AGGREGATES[name] = PythonAggregate(name, factory, window)
 
 
 def builder(*names: str) -> Callable[[Builder], Builder]:

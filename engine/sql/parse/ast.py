@@ -15,7 +15,7 @@ from attrs import define, field
 @define
 class Literal:
     value: int | float | str | bytes | bool | None
-    kind: str  # int, decimal (value is its text), float, string, bytes, null, bool
+    kind: str  # int, decimal (value is its text), float, string, bytes, hex, null, bool
     index: int | None = None
     charset: str | None = None
 

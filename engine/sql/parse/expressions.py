@@ -274,7 +274,7 @@ class ExpressionParser(Cursor):
             return ast.Literal(float(token.text), "float", token.literal)
         if kind == BYTES:
             self.advance()
-            return ast.Literal(bytes_value(token), "bytes")
+            return ast.Literal(bytes_value(token), "hex")
         raise self.fail()
 
     def string_literal(self) -> ast.Literal:
