@@ -78,17 +78,16 @@ class CatalogCache:
         self._virtual = virtual
         self._catalogs: dict[int, Catalog] = {}
 
-    def get(self, db: apsw.Connection, version: int, *, uncommitted: bool) -> Catalog:
+    def get(self, db: apsw.Connection, version: int) -> Catalog:
         """The catalogue of that version as `db` sees it now."""
         found = self._catalogs.get(version)
-        if found is not None and not uncommitted:
+        if found is not None:
             return found
         newest = next(reversed(self._catalogs.values()), None)
         catalog = self._read(db, version, newest)
-        if not uncommitted:
-            if len(self._catalogs) >= 8:
-                del self._catalogs[next(iter(self._catalogs))]
-            self._catalogs[version] = catalog
+        if len(self._catalogs) >= 8:
+            del self._catalogs[next(iter(self._catalogs))]
+        self._catalogs[version] = catalog
         return catalog
 
     def _read(self, db: apsw.Connection, version: int, base: Catalog | None) -> Catalog:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, TypeVar
 
 import apsw
+from attrs import evolve
 
 from engine.errors import SqlError, error, no_database_selected
 from engine.info import InstanceInfo
@@ -18,11 +19,12 @@ from engine.results import STATUS_NO_BACKSLASH_ESCAPES, Column, Ok, Result, Resu
 from engine.sql import collations
 from engine.sql.assign import Problems
 from engine.sql.bindings import Bindings
+from engine.sql.bulk import SHORTEST, cut_rows
 from engine.sql.catalog import Catalog
 from engine.sql.commands import run_command
 from engine.sql.compile.context import Settings
 from engine.sql.faults import FAULTS, as_sql_error
-from engine.sql.inserts import run_insert
+from engine.sql.inserts import run_bulk_insert, run_insert
 from engine.sql.plancache import Statement
 from engine.sql.planner import Request
 from engine.sql.plans import (
@@ -57,6 +59,7 @@ from engine.store import StoreConnection
 CLIENT_FOUND_ROWS: Final = 2
 MOST_WARNINGS: Final = 1024
 _T = TypeVar("_T")
+_P = TypeVar("_P", bound=Plan)
 
 
 class SqlSession(SessionLocks):
@@ -176,6 +179,11 @@ class SqlSession(SessionLocks):
         if found is not None:
             return found
         try:
+            if len(sql) >= SHORTEST and self.compile_settings.backslash_escapes:
+                cut = cut_rows(sql)
+                if cut is not None:
+                    inner = await self.prepare(cut.statement)
+                    return evolve(inner, rows=cut.rows)
             return prepare_statement(self, sql)
         except SqlError as problem:
             self._note_error(problem)
@@ -197,13 +205,12 @@ class SqlSession(SessionLocks):
             plan = self._plan_for(statement, params)
             if statement.literals is not None:
                 params = statement.literals
-            kind = type(plan)
-            if kind is SelectPlan:
-                return await self._select(plan, params)  # type: ignore[arg-type]
-            if kind is CommandPlan:
-                result = await run_command(self, plan.node, params)  # type: ignore[attr-defined]
+            if isinstance(plan, SelectPlan):
+                return await self._select(statement, plan, params)
+            if isinstance(plan, CommandPlan):
+                result = await run_command(self, plan.node, params)
             else:
-                result = await self._change(plan, params)
+                result = await self._change(statement, plan, params)
             self._count_rows(result)
             return result
         except SqlError as problem:
@@ -227,7 +234,9 @@ class SqlSession(SessionLocks):
     def _plan_for(self, statement: Statement, params: Sequence[Any]) -> Plan:
         """The plan for these parameters, good for the catalogue as this session sees it now."""
         plan = statement.plan
-        if statement.param_count and (plan is None or not plan.any_kinds):
+        if statement.param_count and statement.rows is None and (
+            plan is None or not plan.any_kinds
+        ):  # fmt: skip
             kinds = tuple(map(type, params))
             if kinds != statement.kinds or plan is None:
                 plan = statement.variants.get(kinds)
@@ -241,25 +250,28 @@ class SqlSession(SessionLocks):
                 plan = compile_for(self, statement, params)
         return plan
 
-    async def _select(self, plan: SelectPlan, params: Any) -> Result:
+    async def _select(self, statement: Statement, plan: SelectPlan, params: Any) -> ResultSet:
         if plan.uses_tables:
             self.transaction.touch()
         if plan.locking is not None and plan.uses_tables and self.transaction.lasting:
             await self.transaction.begin_write()
-            plan = await self._current(plan)
+            plan = self._current(statement, plan, params)
         if plan.functions or plan.virtual:
             self.bindings.ensure(plan)
             self.statement_state.clear()
         self.row_count = -1
         return run_select(self, plan, params)
 
-    async def _current(self, plan: Any) -> Any:
-        """The same plan unless the catalogue moved on while waiting for the write lock."""
-        if plan.version != self.conn.catalog_version():
+    def _current(self, statement: Statement, plan: _P, params: Any) -> _P:
+        """The plan, made anew if the catalogue moved on while waiting for the write lock."""
+        if plan.version == self.conn.catalog_version():
+            return plan
+        fresh = compile_for(self, statement, params)
+        if type(fresh) is not type(plan):
             raise error(1412)
-        return plan
+        return fresh
 
-    async def _change(self, plan: Plan, params: Any) -> Ok:
+    async def _change(self, statement: Statement, plan: Plan, params: Any) -> Ok:
         transaction, conn = self.transaction, self.conn
         self.problems.strict = self.variables.strict
         self.problems.row = 1
@@ -271,11 +283,16 @@ class SqlSession(SessionLocks):
         if savepoint:
             self.db.execute("SAVEPOINT statement")
         try:
-            plan = await self._current(plan)
+            plan = self._current(statement, plan, params)
             if plan.functions or plan.virtual:
                 self.bindings.ensure(plan)
                 self.statement_state.clear()
-            result = self._run_change(plan, params)
+            if statement.rows is not None:
+                assert isinstance(plan, InsertPlan)
+                self._changes_before = self.db.total_changes()
+                result = run_bulk_insert(self, plan, statement.rows)
+            else:
+                result = self._run_change(plan, params)
         except BaseException:
             if not lasting:
                 conn.rollback()
@@ -339,17 +356,14 @@ class SqlSession(SessionLocks):
         conn = self.conn
         if not conn.writing:
             conn.pin()
-        return self.shared.catalogs.get(self.db, conn.catalog_version(), uncommitted=conn.writing)
+        return self.shared.catalogs.get(self.db, conn.catalog_version())
 
     async def query(self, sql: str) -> ResultSet:
         """Run a query of the server's own; warnings and counters stay as they are."""
         statement = await self.prepare(sql)
         plan = self._plan_for(statement, ())
         assert isinstance(plan, SelectPlan)
-        params = statement.literals or ()
-        result = await self._select(plan, params)
-        assert isinstance(result, ResultSet)
-        return result
+        return await self._select(statement, plan, statement.literals or ())
 
     async def write(
         self, change: Callable[[apsw.Connection], _T], *, implicit_commit: bool = False

@@ -43,7 +43,7 @@ _COLUMNS: Final = tuple(
 )  # fmt: skip
 _STEP: Final = re.compile(
     r"(?P<how>SCAN|SEARCH) (?P<alias>\S+)(?: USING (?P<covering>COVERING )?"
-    r"(?P<what>INTEGER PRIMARY KEY|AUTOMATIC[\w ]*INDEX|INDEX)(?: (?P<index>\S+))?)?"
+    r"(?P<what>INTEGER PRIMARY KEY|AUTOMATIC[\w ]*INDEX|INDEX)(?: (?P<index>[^(\s]\S*))?)?"
     r"(?: \((?P<terms>.*)\))?"
 )
 

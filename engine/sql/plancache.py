@@ -39,6 +39,7 @@ class Statement:
     variants: dict[Kinds, Plan] = field(factory=dict)
     param_count: int = 0
     columns: tuple[Column, ...] = ()
+    rows: list[list[Any]] | None = None  # of a long VALUES list, for an INSERT by parameters
 
     def remember(self, kinds: Kinds, plan: Plan) -> None:
         if len(self.variants) >= MOST_VARIANTS:

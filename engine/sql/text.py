@@ -30,7 +30,7 @@ _LITERALS: Final = re.compile(
 
 
 def expand_comments(sql: str) -> str:
-    """Executable comments become their content, /*M! */ blanks; plain comments stay."""
+    """Executable comments become their content; all others become empty ones."""
     if "/*" not in sql:
         return sql
     out: list[str] = []
@@ -58,7 +58,7 @@ def _comment(sql: str, match: re.Match[str], out: list[str]) -> int:
         out.append(" ")
         return match.end() + len(_version(sql, match.end()))
     end = sql.find("*/", match.end())
-    out.append(" ")
+    out.append(" /**/ ")  # so that a statement of comments only can be told from none
     return len(sql) if end < 0 else end + 2
 
 

@@ -103,9 +103,9 @@ class ColumnParser(ChangeParser):
             self.any_word()
         while self.take("ON"):
             self.any_word()
-            if not (self.take("SET", "NULL") or self.take("SET", "DEFAULT")):
-                if not self.take("NO", "ACTION"):
-                    self.any_word()
+            known = (("SET", "NULL"), ("SET", "DEFAULT"), ("NO", "ACTION"))
+            if not any(self.take(*words) for words in known):
+                self.any_word()
 
     # indexes
 

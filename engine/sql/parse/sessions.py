@@ -117,9 +117,9 @@ class SessionParser(TableParser):
             return None
         following = self.peek()
         alone = following.upper in (",", ";") or following.text == ""
-        if alone and self.token.kind == WORD and self.token.upper not in ("NULL", "TRUE", "FALSE"):
-            if not self.token.text.isdigit():
-                return ast.Literal(self.advance().text, "string")
+        constant = self.token.upper in ("NULL", "TRUE", "FALSE") or self.token.text.isdigit()
+        if alone and self.token.kind == WORD and not constant:
+            return ast.Literal(self.advance().text, "string")
         if self.at("READ") and self.peek().upper == "ONLY":
             self.seek(self.position + 2)
             return ast.Literal("READ ONLY", "string")
