@@ -91,7 +91,7 @@ class _Deciding:
             return self._stay(
                 Analysis.PROMOTION_RUNNING, self.view.running, request, "a promotion is running"
             )
-        if topology is None:
+        if topology is None or not topology.members:
             why = self.view.document_error or "not read yet"
             return self._stay(Analysis.DOCUMENT_UNREADABLE, why, request, why)
         if request is not None:
@@ -208,19 +208,18 @@ class _Deciding:
             # A volume nobody ever wrote: only the best tier is worth waiting for.
             best = min((m.tier for m in topology.members if not m.excluded), default=None)
             unheard = [member for member in unheard if member.tier == best and not member.excluded]
-        waits = [self._patience(member.id) for member in unheard]
+        why = f"not heard yet: {', '.join(member.id for member in unheard)}"
+        if self.view.first_heard_at is None:
+            return Decision(Analysis.COLD_START, why)
+        waits = [self.view.first_heard_at + self._patience(member.id) for member in unheard]
         until = max((wait for wait in waits if wait > self.now), default=None)
-        if until is None:
-            return None
-        names = ", ".join(member.id for member in unheard)
-        why = f"not heard yet: {names}"
-        return Decision(Analysis.COLD_START, why, wake_at=until)
+        return None if until is None else Decision(Analysis.COLD_START, why, wake_at=until)
 
     def _patience(self, member_id: str) -> float:
-        """An absent process may just be starting; a silent one may be the writer."""
-        limits = self.limits
+        """An absent process may just be starting, as slowly as the machine is busy: counted from
+        the first member that made it. One that is there and silent may be the writer."""
         absent = self._observed(member_id).health is not Health.UNKNOWN
-        return self.view.started_at + (limits.cold_start if absent else limits.hung_after)
+        return self.limits.cold_start if absent else self.limits.hung_after
 
     # -- an outage ----------------------------------------------------------------------------
 

@@ -75,6 +75,7 @@ class View:
     document_seen_at: float | None = None  # counted from before it was asked for
     topology: Topology | None = None  # None: the document was never read
     document_error: str | None = None
+    first_heard_at: float | None = None  # of any member
     settled: bool = False  # a writer was seen since the start: the cold start is over
     highest_epoch: int = 0  # of any member that said writer; an older writer is no writer
     last_writer: str | None = None

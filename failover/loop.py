@@ -162,7 +162,7 @@ class Monitor:
         await self.keeper.open(
             self.members,
             pause_first=self.timeouts.redial_backoff_first,
-            pause_max=self.timeouts.retry_max,
+            pause_max=self.timeouts.redial_backoff_max,
         )
         assert self.keeper.current is not None
         self.history.add("document", generation=self.keeper.current.generation)

@@ -56,6 +56,8 @@ class Memory:
 
     def on_observations(self, observations: Mapping[str, Observation], now: float) -> None:
         """To be called before each decision."""
+        if self.view.first_heard_at is None and any(item.report for item in observations.values()):
+            self.view = evolve(self.view, first_heard_at=now)
         epochs = [seen.epoch for seen in observations.values() if seen.role is Role.WRITER]
         highest = max([self.view.highest_epoch, *epochs])
         self.view = evolve(self.view, highest_epoch=highest)

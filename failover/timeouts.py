@@ -36,14 +36,14 @@ class Timeouts:
     confirm: float = 0.2  # a second look before silence counts: the observer may have slept itself
     redial: float = 0.25  # the one redial after a broken connection
     redial_backoff_first: float = 0.05  # further redials of a dead member
-    redial_backoff_max: float = 1.0
+    redial_backoff_max: float = 0.25
     # Promotion.
     document: float = 1.0  # one read or compare-and-set of the topology document
     refresh: float = 1.0  # between reads of the document while nothing happens
     acting_for: float = 3.0  # how long a read entitles the acting monitor to act unannounced
     promotion: float = 2.0  # one candidate
     demotion: float = 2.0  # the old writer draining its commits in a switchover
-    cold_start: float = 2.0  # waiting for the best members when the monitor starts
+    cold_start: float = 2.0  # waiting for absent members once the first one was heard
     # Restraint.
     retry_first: float = 0.25  # back-off when every candidate failed, or the quorum is gone
     retry_max: float = 5.0

@@ -67,6 +67,7 @@ def view(*tiers: int, **changes) -> View:
         seed=7,
         started_at=NOW - 100,
         token="me",
+        first_heard_at=NOW - 99,
         document_seen_at=NOW - 0.5,
         topology=topology,
         settled=True,

@@ -33,6 +33,8 @@ def is_steady(monitor):
         and monitor.decision.analysis is Analysis.STEADY
         and view.topology is not None
         and not view.adopting
+        and view.topology.writer == view.last_writer
+        and view.topology.claim is None
     )
 
 

@@ -338,7 +338,12 @@ def test_the_others_do_not_race_for_writing_it_down_either():
 def starting(writer: str | None, epoch: int):
     topology = Topology(members=members(0, 1, 1), writer=writer, epoch=epoch, acting="me")
     return view(
-        topology=topology, settled=False, started_at=NOW, highest_epoch=epoch, last_writer=None
+        topology=topology,
+        settled=False,
+        started_at=NOW - 50,
+        first_heard_at=NOW,
+        highest_epoch=epoch,
+        last_writer=None,
     )
 
 
@@ -350,6 +355,21 @@ def test_a_new_volume_waits_for_the_best_tier_only():
     third = seen(3, Health.DOWN, None, since=NOW)
     ready = decide(state, by_id([seen(1), seen(2), third]), (), NOW)
     assert ready.action.target == "instance-1"
+
+
+def test_however_long_the_first_member_takes_to_start_the_others_get_their_time():
+    state = evolve(starting(None, 0), first_heard_at=None)
+    down = [seen(n, Health.DOWN, None, since=NOW - 50) for n in (1, 2, 3)]
+    assert decide(state, by_id(down), (), NOW).analysis is Analysis.COLD_START
+    heard = by_id([down[0], seen(2), down[2]])
+    decision = decide(evolve(state, first_heard_at=NOW), heard, (), NOW)
+    assert decision.analysis is Analysis.COLD_START
+    assert decision.wake_at == NOW + T.cold_start
+
+
+def test_a_document_without_members_is_not_there_yet():
+    state = view(topology=Topology())
+    assert decide(state, {}, (), NOW).analysis is Analysis.DOCUMENT_UNREADABLE
 
 
 def test_a_restarted_monitor_waits_to_hear_from_everyone():
