@@ -31,6 +31,7 @@ from volume.errors import VolumeError
 from volume.model import Lsn, PageNo
 
 UNPINNED: Final = -1
+READ_AHEAD: Final = (0, 0, 0, 3, 7, 15, 31)  # pages, by length of the run of misses so far
 _CHANGE_COUNTER_AT: Final = 24
 _SIZE_AT: Final = 28  # in-header database size, in pages, big-endian
 _UNIX_EPOCH_JULIAN_MS: Final = 210_866_760_000_000
@@ -54,8 +55,13 @@ class PageFetcher:
         self._arrivals: dict[int, trio.Event] = {}
         self.fetched = 0
 
-    async def fetch(self, page_no: int, at: int) -> bytes:
-        """The page as of `at`; raises VolumeUnavailable when no storage node can serve it."""
+    async def fetch(self, page_no: int, at: int, *, ahead: int = 0) -> bytes:
+        """The page as of `at`; raises VolumeUnavailable when no storage node can serve it.
+
+        With `ahead` the following pages are brought into the pool at the same time.
+        """
+        if ahead:
+            await self._read_ahead(range(page_no, page_no + 1 + ahead))
         try:
             return await self._fetch(page_no, at)
         except VolumeError as error:
@@ -77,6 +83,21 @@ class PageFetcher:
             found = await self._fetch_newest(page_no, at)
             if found is not None:
                 return found
+
+    async def _read_ahead(self, pages: range) -> None:
+        pool = self._pool
+        async with trio.open_nursery() as nursery:
+            for page_no in pages:
+                if page_no not in pool.slots:
+                    nursery.start_soon(self._fetch_unasked, page_no)
+
+    async def _fetch_unasked(self, page_no: int) -> None:
+        if page_no in self._pool.slots or page_no in self._arrivals:
+            return
+        try:
+            await self._fetch_newest(page_no, self._pool.read_point)
+        except VolumeError:
+            return  # whoever needs the page will ask again, and hear why not
 
     async def _fetch_old(self, page_no: int, at: int) -> bytes:
         """The page is cached, but not the version this old snapshot needs."""
@@ -106,8 +127,22 @@ class PageFetcher:
 class SnapshotFile:
     """One connection's view of the volume; the methods are SQLite's sqlite3_io_methods."""
 
-    __slots__ = ("_distrusted", "_fetcher", "_mask", "_page0", "_pool", "_shift", "_size", "_slots",
-                 "_waiting", "at", "page_size", "writes")  # fmt: skip
+    __slots__ = (
+        "_distrusted",
+        "_expected",
+        "_fetcher",
+        "_mask",
+        "_page0",
+        "_pool",
+        "_run",
+        "_shift",
+        "_size",
+        "_slots",
+        "_waiting",
+        "at",
+        "page_size",
+        "writes",
+    )
 
     def __init__(self, pool: BufferPool, fetcher: PageFetcher) -> None:
         self.page_size = pool.page_size
@@ -121,6 +156,8 @@ class SnapshotFile:
         self._page0: bytes | None = None
         self._distrusted = False
         self._waiting: trio.CancelScope | None = None
+        self._expected = 0  # the page a sequential scan would miss next ...
+        self._run = 0  # ... and how often the expected one was missed in a row
         self._size = 0
 
     def page(self, page_no: int) -> bytes:
@@ -147,9 +184,23 @@ class SnapshotFile:
         return greenback.await_(self._miss(page_no))
 
     async def _miss(self, page_no: int) -> bytes:
+        ahead = self._plan_read_ahead(page_no)
         with trio.CancelScope() as self._waiting:
-            return await self._fetcher.fetch(page_no, self.at)
+            return await self._fetcher.fetch(page_no, self.at, ahead=ahead)
         raise Interrupted("Query execution was interrupted")
+
+    def _plan_read_ahead(self, page_no: int) -> int:
+        """How many pages to read beyond this one: more with each miss where one was expected."""
+        self._run = self._run + 1 if page_no == self._expected else 0
+        wish = READ_AHEAD[min(self._run, len(READ_AHEAD) - 1)]
+        room = min(self._last_page() - page_no, self._pool.capacity_bytes // (8 * self.page_size))
+        ahead = max(0, min(wish, room))
+        self._expected = page_no + 1 + ahead
+        return ahead
+
+    def _last_page(self) -> int:
+        page0 = self._pool.lookup(0, self.at)
+        return int.from_bytes(page0[_SIZE_AT : _SIZE_AT + 4], "big") - 1 if page0 else 0
 
     def interrupt(self) -> None:
         """End a wait for a page; whoever waits gets Interrupted."""

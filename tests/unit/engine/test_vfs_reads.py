@@ -94,6 +94,31 @@ async def test_sessions_that_miss_the_same_page_share_one_read() -> None:
     assert len(pages) == len(set(pages))
 
 
+async def test_a_scan_reads_ahead_and_a_lookup_does_not() -> None:
+    world = await filled()
+    world.forget_pages()
+    waiting: list[int] = []
+    read_page = world.volume.read_page
+
+    async def slow(page_no: int, at: Lsn) -> tuple[Lsn, bytes | None]:
+        waiting.append(page_no)
+        most.append(len(waiting))
+        for _ in range(3):
+            await trio.lowlevel.checkpoint()
+        waiting.remove(page_no)
+        return await read_page(page_no, at)
+
+    most: list[int] = []
+    world.volume.read_page = slow
+    assert world.read("SELECT n FROM t WHERE id = 7") == [(7,)]
+    assert max(most) == 1
+    world.forget_pages()
+    assert world.read(SCAN) == [(SUM, 200 * ROWS)]
+    assert max(most) > 5
+    pages = [page_no for page_no, _ in world.volume.reads]
+    assert len(pages) < 2 * len(set(pages))
+
+
 async def test_reading_cancelled_at_every_page_leaves_a_usable_connection() -> None:
     world = await filled()
     for stop_at in range(1, 200):
