@@ -42,10 +42,13 @@ class Child:
     _backoff: Backoff = field(factory=Backoff)
     _log_start: int = 0
 
-    async def keep_running(self) -> None:
+    async def keep_running(
+        self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         """Run until cancelled; only a first start that fails is an error."""
+        process = await self._start()
+        task_status.started()
         while True:
-            process = await self._start()
             await self._watch(process)
             code = await process.wait()
             self.process = self.identity = None
@@ -55,6 +58,7 @@ class Child:
             delay = self._backoff.died(self.clock.monotonic())
             self.report(f"{self.part.name} {ending(code)}; starting it again")
             await self.clock.sleep(delay)
+            process = await self._start()
 
     def request_stop(self) -> None:
         """Ask for a clean end; a stopped process is continued so that it can obey."""
