@@ -29,6 +29,7 @@ class Identity:
     """An authenticated client and how it asked to be served."""
 
     user: str
+    account: str  # `user@host` of the account it was let in by, which its privileges hang on
     client_host: str
     connection_id: int
     charset_id: int

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from engine.auth import Authentication, Decision, Refuse, Switch, new_challenge
-from engine.backend import BackendConnection
+from engine.backend import Account, BackendConnection
 from engine.clientstream import ClientStream
 from engine.errors import SqlError
 from engine.protocol.framing import frame
@@ -58,7 +58,7 @@ class LoginDialogue:
         self._machine.on(Input.LOGIN)
         return login
 
-    async def check(self, login: Login, connection: BackendConnection) -> None:
+    async def check(self, login: Login, connection: BackendConnection) -> Account:
         """Have a claim proven. The machine is in CHECKING and stays there when it is."""
         account = await connection.find_account(login.user, self._host)
         attempt = Authentication(login, account, self._host, self._challenge)
@@ -72,3 +72,4 @@ class LoginDialogue:
         if isinstance(decision, Refuse):
             self._machine.on(Input.REFUSE)
             raise LoginRefused(decision.error)
+        return decision.account

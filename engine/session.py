@@ -14,7 +14,7 @@ import greenback
 import trio
 from attrs import frozen
 
-from engine.backend import Backend, BackendConnection, Identity, SqlSession
+from engine.backend import Account, Backend, BackendConnection, Identity, SqlSession
 from engine.clientstream import ClientGone, ClientStream
 from engine.commands import Commands
 from engine.errors import SqlError, error, query_interrupted, unknown_command
@@ -166,19 +166,19 @@ class ClientSession:
             login = await dialogue.hear()
             # Only now: who sends garbage or nothing costs no connection to the store.
             connection = self._connection = await host.backend.connect()
-            await dialogue.check(login, connection)
-            await self._admit(login)
+            await self._admit(login, await dialogue.check(login, connection))
         if patience.cancelled_caught:
             host.runtime.trace.debug("login_timeout", client=str(self.address))
             raise ClientGone
 
-    async def _admit(self, login: Login) -> None:
+    async def _admit(self, login: Login, account: Account) -> None:
         """Give a proven client its SQL session, and only then let it command."""
         host = self._host
         assert self._connection is not None
         sql = self._sql = self._connection.start(
             Identity(
                 user=login.user,
+                account=f"{account.user}@{account.host}",
                 client_host=self.address.host,
                 connection_id=self.connection_id,
                 charset_id=login.charset_id,
@@ -250,8 +250,8 @@ class ClientSession:
         self.user = "unauthenticated user"
         try:
             connection = self._connection = await self._host.backend.connect()
-            await self._dialogue.check(login, connection)
-            await self._admit(login)
+            account = await self._dialogue.check(login, connection)
+            await self._admit(login, account)
         except SqlError as problem:
             raise LoginRefused(problem) from None
 

@@ -80,6 +80,7 @@ class StoreBackendConnection:
             identity.charset_id,
             identity.client_flags,
             None,
+            identity.account,
         )
 
     def interrupt(self) -> None:
