@@ -110,6 +110,7 @@ class Opening:
         self.epoch = Epoch(0)
         self.point: RecoveryPoint | None = None
         self.lost_to: StaleEpoch | None = None
+        self._complaint = ""  # the last refusal that was not about epochs
         self._lal = lal
         self._epoch_floor = epoch_floor
         self._up: set[int] = set()
@@ -122,6 +123,9 @@ class Opening:
         self._seen_after: set[int] = set()  # nodes whose groups were listed after their fence
         self._scls: dict[PgId, dict[int, Lsn]] = {}  # segments attached at this epoch
         self._unfit: set[tuple[PgId, int]] = set()  # too far behind to be caught up by log
+        self._later: set[tuple[int, type[Request], int]] = (
+            set()
+        )  # refused: not before the next look
 
     # ------------------------------------------------------------------ events
 
@@ -143,8 +147,9 @@ class Opening:
         return self._advance()
 
     def look_again(self) -> list[Ask]:
-        """Ask the segments that lag where they are now: gossip may have caught them up."""
+        """Some time has passed: gossip may have caught up those that lag, refusals may be over."""
         self._unfit.clear()
+        self._later.clear()
         if self.phase is Phase.REPLICATE:
             for pg, scls in self._scls.items():
                 for node in [n for n, scl in scls.items() if scl < self._end(pg)]:
@@ -178,8 +183,11 @@ class Opening:
             self._on_stale(node, request, error)
         elif isinstance(request, AskFetch):
             self._unfit.add((request.pg, request.target))
-        elif isinstance(request, AskAppend):
-            self._scls.get(request.pg, {}).pop(node, None)  # attach again
+        else:
+            self._complaint = f": {error}"
+            self._later.add(_key(ask))
+            if isinstance(request, AskAppend):
+                self._scls.get(request.pg, {}).pop(node, None)  # attach again
         return self._advance()
 
     # ----------------------------------------------------------------- results
@@ -192,9 +200,10 @@ class Opening:
 
     def waiting_for(self) -> str:
         """One operator's line: why the volume is not open yet."""
+        shortfall = write_shortfall(len(self._up))
         if not is_write_quorum(mask_of(self._up)):
-            return write_shortfall(len(self._up))
-        return f"{self.phase.value}, {write_shortfall(len(self._up))}"
+            return shortfall
+        return f"{self.phase.value}, {shortfall}{self._complaint}"
 
     # ------------------------------------------------------------ state changes
 
@@ -364,7 +373,7 @@ class Opening:
     def _ask(self, node: int, request: Request) -> list[Ask]:
         ask = Ask(node, request)
         key = _key(ask)
-        if key in self._inflight:
+        if key in self._inflight or key in self._later:
             return []
         self._inflight[key] = ask
         return [ask]

@@ -242,15 +242,17 @@ class World:
                 except VolumeError:
                     continue
 
-    def finish(self, opening, limit=5000):
+    def finish(self, opening, limit=5000, looks=50):
         """Run one opener alone, first in first out; whether it opened."""
         for _ in range(limit):
             mine = [f for f in self.flights if f.opener is opening]
             if not mine:
                 if opening.phase in (Phase.OPEN, Phase.LOST):
                     break
+                looks -= 1
                 asks = opening.hurry() + opening.look_again()
-                if not asks:
+                if not asks or not looks:
+                    self.launch(opening, asks)
                     return False
                 self.launch(opening, asks)
                 continue
@@ -301,4 +303,3 @@ class World:
             if sum(opened.ends[pg] >= end and s.scl >= end for s in attached) < 4:
                 return False
         return True
-

@@ -6,9 +6,9 @@ from itertools import combinations
 
 import pytest
 
-from tests.unit.volume.recovery_model import LAL, World
-from volume.errors import StaleEpoch
-from volume.recovery import Phase
+from tests.unit.volume.recovery_model import LAL, MemoryNode, World
+from volume.errors import StaleEpoch, StorageFull
+from volume.recovery import AskAppend, AskAttach, AskRaise, AskStatus, Phase
 
 FOURS = list(combinations(range(6), 4))
 
@@ -126,6 +126,29 @@ def test_the_old_writer_cannot_add_groups_after_the_fence():
     assert not writer.write([11], range(6)).acked
     assert writer.fenced
     assert world.finish(second)
+
+
+@pytest.mark.parametrize("request_type", [AskStatus, AskRaise, AskAttach, AskAppend])
+def test_a_refused_request_is_repeated_only_after_a_while(request_type, monkeypatch):
+    """A full disk must not be asked in a tight loop; and the operator hears of it."""
+    world, first = opened_world()
+    world.writer(first).write([1], (0, 1, 2, 3))
+    asked = []
+    whole = MemoryNode.handle
+
+    def handle(node, request):
+        if node.index == 5 and isinstance(request, request_type):
+            asked.append(request)
+            raise StorageFull("no space left on s5")
+        return whole(node, request)
+
+    monkeypatch.setattr(MemoryNode, "handle", handle)
+    opening = world.opener((0, 1, 2, 5))
+    assert not world.finish(opening, limit=2000)
+    assert len(asked) < 50 * 2
+    assert "no space left on s5" in opening.waiting_for()
+    world.launch(opening, opening.node_up(4))
+    assert world.finish(opening)
 
 
 # ------------------------------------------------------------------ crash points
