@@ -21,6 +21,7 @@ from engine.txn.errors import Interrupted, ReadOnlyInstance, SessionCut
 from engine.vfs import UNPINNED, SnapshotFile, SnapshotVfs
 from volume.errors import Fenced, NotWritable
 from volume.model import Lsn
+from volume.quorum import WRITE_QUORUM
 
 if TYPE_CHECKING:
     from engine.store import Change, Store
@@ -129,6 +130,8 @@ class StoreConnection:
         assert not self.writing
         store = self._store
         store.check_writable()
+        if store.volume.reachable < WRITE_QUORUM:
+            await store.wait_quorum()
         if not store.lock.try_acquire(self):
             await store.lock.acquire(self, timeout=lock_wait)
         try:

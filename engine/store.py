@@ -34,6 +34,7 @@ from engine.vfs import PageFetcher, PageReader, SnapshotVfs
 from runtime.seams import Runtime
 from volume.errors import Fenced, NotWritable, QuorumTimeout, VolumeError
 from volume.model import Lsn, PageNo
+from volume.quorum import WRITE_QUORUM, write_shortfall
 from volume.records import make_change
 
 __all__ = [
@@ -48,6 +49,8 @@ __all__ = [
     "VolumeUnavailable",
 ]
 
+QUORUM_PATIENCE: Final = 2.0  # seconds a new write waits for storage nodes to come back
+QUORUM_POLL: Final = 0.05
 COMMIT_TIMEOUT: Final = 5.0  # seconds until a commit without quorum is reported as unknown
 
 _READ_ONLY: Final = "this instance is a reader: it refuses writes"
@@ -63,6 +66,8 @@ class VolumeWriter(PageReader, Protocol):
     def page_size(self) -> int: ...
     @property
     def writable(self) -> bool: ...
+    @property
+    def reachable(self) -> int: ...
     def log(self, changes: list[tuple[PageNo, int, bytes]]) -> Lsn: ...
     async def wait_room(self) -> None: ...
     async def wait_durable(self, lsn: Lsn, *, timeout: float) -> None: ...
@@ -91,7 +96,9 @@ class Store:
         self._vfs = SnapshotVfs(runtime)
         self._refusal: StoreError | None = ReadOnlyInstance(_READ_ONLY)
         self._stalled_at = 0  # LSN of a commit that missed its deadline
+        self._short_since: float | None = None  # when a write first found too few nodes
         self._available = trio.Event()
+        self._clock = runtime.clock
 
     # -- state -----------------------------------------------------------------------------
 
@@ -117,8 +124,29 @@ class Store:
         """Fail fast: raises why a write cannot begin now."""
         if self._refusal is not None:
             raise type(self._refusal)(self._refusal.message)
-        if not self.volume.writable or self.pool.read_point < self._stalled_at:
-            raise VolumeUnavailable("the volume has no write quorum: try again later")
+        if not self.volume.writable:
+            raise ReadOnlyInstance("this instance has just lost its role as the writer")
+        if self.pool.read_point < self._stalled_at:
+            raise VolumeUnavailable("commits do not become durable: " + self._shortfall())
+
+    async def wait_quorum(self) -> None:
+        """A moment's patience with storage nodes that went away, and none once it was in vain.
+
+        What fails here certainly did not happen; a commit that is already shipped when the quorum
+        goes can only be reported as unknown.
+        """
+        clock = self._clock
+        while self.volume.reachable < WRITE_QUORUM:
+            now = clock.monotonic()
+            if self._short_since is None:
+                self._short_since = now
+            if now - self._short_since > QUORUM_PATIENCE:
+                raise VolumeUnavailable("nothing was written: " + self._shortfall())
+            await clock.sleep(QUORUM_POLL)
+        self._short_since = None
+
+    def _shortfall(self) -> str:
+        return write_shortfall(self.volume.reachable)
 
     def on_durable(self, vdl: int) -> None:
         """Everything up to `vdl` is durable; the writer's read point is the VDL."""

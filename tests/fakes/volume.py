@@ -112,6 +112,10 @@ class FakeVolume:
         self._ring_floor = 0
         self._fenced: Fenced | None = None
 
+    @property
+    def reachable(self) -> int:
+        return self.storage.reachable
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         task_status.started()
         try:

@@ -7,6 +7,7 @@ import greenback
 import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from engine.store import (
     Interrupted,
@@ -174,22 +175,51 @@ async def test_waiting_writers_fail_when_the_instance_stops_being_the_writer() -
     holder.rollback()
 
 
-async def test_without_quorum_the_outcome_is_unknown_and_new_writes_fail_fast(
-    autojump_clock: object,
-) -> None:
+async def test_a_commit_in_flight_when_the_quorum_goes_is_unknown(autojump_clock: object) -> None:
     world = await World.writer()
     await world.write(TABLE, "INSERT INTO t VALUES (1, 0)")
+    conn = world.store.connect()
+    await conn.begin_write(lock_wait=WAIT)
+    conn.db.execute("UPDATE t SET n = 1")
     world.storage.reachable = 3
     with pytest.raises(OutcomeUnknown, match="3 of 6"):
-        await world.write("UPDATE t SET n = 1")
-    with pytest.raises(VolumeUnavailable):
+        await conn.commit()
+    world.storage.reachable = 6  # back, but the commit before is not durable yet
+    with pytest.raises(VolumeUnavailable, match="do not become durable"):
         await world.write("UPDATE t SET n = 2")
     assert world.read("SELECT n FROM t") == [(0,)]
-    world.storage.reachable = 6
     world.storage.release()
     assert world.read("SELECT n FROM t") == [(1,)]
     await world.write("UPDATE t SET n = 2")
     world.check()
+
+
+async def test_new_writes_without_quorum_wait_once_and_then_fail_fast(
+    autojump_clock: MockClock,
+) -> None:
+    world = await World.writer()
+    await world.write(TABLE, "INSERT INTO t VALUES (1, 0)")
+    world.storage.reachable = 3
+    for patience in (2.0, 0.0, 0.0):
+        began = trio.current_time()
+        with pytest.raises(VolumeUnavailable, match="3 of 6 storage nodes"):
+            await world.write("UPDATE t SET n = 1")
+        assert trio.current_time() - began == pytest.approx(patience, abs=0.2)
+    assert world.store.newest == world.store.read_point
+    world.storage.reachable = 4
+    await world.write("UPDATE t SET n = 2")
+    assert world.read("SELECT n FROM t") == [(2,)]
+
+
+async def test_a_short_loss_of_quorum_only_delays_a_write(autojump_clock: MockClock) -> None:
+    world = await World.writer()
+    await world.write(TABLE, "INSERT INTO t VALUES (1, 0)")
+    world.storage.reachable = 3
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_portal_write, world, "UPDATE t SET n = 1")
+        await trio.sleep(1)
+        world.storage.reachable = 5
+    assert world.read("SELECT n FROM t") == [(1,)]
 
 
 async def test_a_commit_in_flight_when_fenced_is_unknown_and_its_pages_go() -> None:
