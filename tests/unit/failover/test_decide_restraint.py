@@ -20,9 +20,6 @@ from failover.observe import Health, Observation, Role
 from tests.unit.failover.builders import NOW, T, by_id, seen, view
 
 WRITER = Role.WRITER
-READER = Role.READER
-HEALTHS = tuple(Health)
-DEAD = (Health.DOWN, Health.UNREACHABLE, Health.HUNG)
 
 
 def healthy_writer(number: int = 1, epoch: int = 5) -> Observation:
