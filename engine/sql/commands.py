@@ -35,6 +35,7 @@ async def run_command(session: SqlSession, node: Any, params: Sequence[Any]) -> 
     if isinstance(node, _DEFINITIONS):
         return await execute_ddl(session, node)
     if isinstance(node, _ACCOUNTS):
+        session.conn.pin()  # privileges are read before anything is written
         return await users.execute_account(session, node)
     return await _COMMANDS[type(node)](session, node)
 
@@ -151,6 +152,7 @@ async def _unlock_tables(session: SqlSession, node: admin.UnlockTables) -> Resul
 
 
 async def _show(session: SqlSession, node: Any) -> Result:
+    session.conn.pin()
     return await execute_show(session, node)
 
 
