@@ -14,7 +14,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from engine.sql.parse.lexer import hex_value, unquote
-from engine.sql.plans import DefaultValue
+from engine.sql.plans import DEFAULT_VALUE
 
 SHORTEST: Final = 1024  # characters from which this way is worth a look
 
@@ -33,7 +33,7 @@ _VALUE: Final = re.compile(
     re.X | re.S | re.I,
 )
 _BETWEEN_ROWS: Final = re.compile(r"\s*(?P<comma>,)?\s*(?P<open>\()?")
-_WORDS: Final[dict[str, Any]] = {"NULL": None, "TRUE": 1, "FALSE": 0, "DEFAULT": DefaultValue()}
+_WORDS: Final[dict[str, Any]] = {"NULL": None, "TRUE": 1, "FALSE": 0, "DEFAULT": DEFAULT_VALUE}
 
 
 @frozen

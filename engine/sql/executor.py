@@ -198,6 +198,8 @@ class SqlSession(SessionLocks):
         if self.open_stream is not None:
             self.open_stream.close()
         self._now = None
+        if statement.settings != self.settings:
+            statement = statement.under(self.settings)
         if self.warnings and not _keeps_warnings(statement):
             self.warnings = []
             self.warning_count = 0
@@ -244,9 +246,7 @@ class SqlSession(SessionLocks):
         if plan is None or type(plan) is not CommandPlan:
             conn = self.conn
             conn.pin()
-            if plan is None or not plan.cacheable or plan.version != conn.catalog_version() or (
-                statement.settings != self.settings
-            ):  # fmt: skip
+            if plan is None or not plan.cacheable or plan.version != conn.catalog_version():
                 plan = compile_for(self, statement, params)
         return plan
 
@@ -339,11 +339,19 @@ class SqlSession(SessionLocks):
     # what commands, functions and virtual tables use
 
     def request(
-        self, param_count: int, kinds: tuple[type, ...] | None, *, free_literals: bool = False
+        self,
+        param_count: int,
+        kinds: tuple[type, ...] | None,
+        *,
+        free_literals: bool = False,
+        database: str | None = None,
     ) -> Request:
+        settings = self.compile_settings
+        if database is not None and database != settings.database:
+            settings = evolve(settings, database=database)
         return Request(
             self.catalog(),
-            self.compile_settings,
+            settings,
             self.variables,
             self.user_variables,
             param_count,

@@ -14,12 +14,17 @@ from engine.sql.assign import implicit_default
 from engine.sql.compile.code import source_value
 from engine.sql.compile.inserts import Deferred
 from engine.sql.duplicates import duplicate, find_conflict, is_not_null, update_conflict
-from engine.sql.plans import DefaultValue, Expression, InsertPlan, RowTemplate, TargetTable
+from engine.sql.plans import (
+    DEFAULT_VALUE,
+    DefaultValue,
+    Expression,
+    InsertPlan,
+    RowTemplate,
+    TargetTable,
+)
 
 if TYPE_CHECKING:
     from engine.sql.executor import SqlSession
-
-_DEFAULT = DefaultValue()
 
 
 @define(eq=False)
@@ -54,7 +59,7 @@ def run_bulk_insert(session: SqlSession, plan: InsertPlan, rows: Iterable[list[A
 
 def _direct_row(session: SqlSession, template: RowTemplate, params: Any) -> list[Any]:
     return [
-        _DEFAULT if type(source) is DefaultValue else source_value(source, params, session)  # type: ignore[arg-type]
+        DEFAULT_VALUE if type(source) is DefaultValue else source_value(source, params, session)  # type: ignore[arg-type]
         for source in template.values
     ]
 
@@ -76,7 +81,7 @@ def _rows(session: SqlSession, plan: InsertPlan, params: Any) -> Iterator[list[A
         assert computed is not None
         yield [
             computed[source.position] if type(source) is Expression
-            else _DEFAULT if type(source) is DefaultValue
+            else DEFAULT_VALUE if type(source) is DefaultValue
             else source_value(source, params, session)  # type: ignore[arg-type]
             for source in template.values
         ]  # fmt: skip
@@ -127,7 +132,7 @@ class Inserter:
             generated = self._auto_increment(values, auto)
         stored = []
         for at, (value, store) in enumerate(zip(values, target.stores, strict=True)):
-            if value is _DEFAULT:
+            if value is DEFAULT_VALUE:
                 stored.append(self._default(at))
             else:
                 stored.append(store(value, problems))
@@ -135,7 +140,7 @@ class Inserter:
 
     def _spread(self, values: list[Any]) -> list[Any]:
         """Listed values put to their columns' places; defaults elsewhere."""
-        row: list[Any] = [_DEFAULT] * len(self._target.table.columns)
+        row: list[Any] = [DEFAULT_VALUE] * len(self._target.table.columns)
         positions = self._plan.positions
         if len(values) != len(positions):
             raise error(1136, self._totals.rows)
@@ -146,7 +151,7 @@ class Inserter:
     def _auto_increment(self, values: list[Any], at: int) -> int:
         value = values[at]
         session = self._session
-        wanted = value is None or value is _DEFAULT or (
+        wanted = value is None or value is DEFAULT_VALUE or (
             value in (0, "0") and not session.variables.no_auto_value_on_zero
         )  # fmt: skip
         if not wanted:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from engine.results import Column
 from engine.sql.parse.statements import Parsed
@@ -31,7 +31,8 @@ class Statement:
     """
 
     sql: str
-    settings: int  # the session settings it was prepared under
+    settings: int  # the session settings its plans are for
+    database: str | None  # names without a schema mean this one's, whatever USE said since
     parsed: Parsed | None = None
     literals: tuple[Any, ...] | None = None  # of a text statement
     plan: Plan | None = None  # the one used last
@@ -40,6 +41,19 @@ class Statement:
     param_count: int = 0
     columns: tuple[Column, ...] = ()
     rows: list[list[Any]] | None = None  # of a long VALUES list, for an INSERT by parameters
+
+    others: dict[int, Statement] = field(factory=dict)  # the same under other settings
+    foreign: bool = False  # made for settings it was not prepared under
+
+    def under(self, settings: int) -> Statement:
+        """The statement for a session whose settings changed since it was prepared."""
+        found = self.others.get(settings)
+        if found is None:
+            literals = self.literals if self.param_count or self.rows else ()
+            found = evolve(self, settings=settings, plan=None, kinds=None, variants={}, others={},
+                           literals=literals, foreign=True)  # fmt: skip
+            self.others[settings] = found
+        return found
 
     def remember(self, kinds: Kinds, plan: Plan) -> None:
         if len(self.variants) >= MOST_VARIANTS:

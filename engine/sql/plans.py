@@ -7,7 +7,7 @@ version and one set of `Settings`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
@@ -101,7 +101,10 @@ class MultiDeletePlan(Plan):
 
 @frozen
 class DefaultValue:
-    """DEFAULT in a VALUES row."""
+    """DEFAULT in a VALUES row; there is one object, compared by identity."""
+
+
+DEFAULT_VALUE: Final = DefaultValue()
 
 
 @frozen

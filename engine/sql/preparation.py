@@ -23,7 +23,9 @@ def prepare_statement(session: SqlSession, sql: str) -> Statement:
         if found is not None and found[1]:
             return _by_digest(session, sql, *found)
     parsed = parse(session, sql)
-    statement = Statement(sql, session.settings, parsed, param_count=parsed.param_count)
+    statement = Statement(
+        sql, session.settings, session.database, parsed, param_count=parsed.param_count
+    )
     planned = make_plan(session.request(parsed.param_count, None), parsed.node)
     _adopt(statement, planned.plan)
     if not parsed.param_count:
@@ -54,14 +56,18 @@ def _by_digest(session: SqlSession, sql: str, text: str, literals: list[str]) ->
     if template is not None:
         plan = template.plans.get(tuple(values[at] for at in template.pinned))
         if plan is not None:
-            statement = Statement(sql, session.settings, None, values, plan, columns=plan.columns)
+            statement = Statement(
+                sql, session.settings, session.database, None, values, plan, columns=plan.columns
+            )
             cache.keep_text(statement)
             return statement
     parsed = parse(session, sql)
     aligned = _aligned(sql, parsed)
     planned = make_plan(session.request(len(values), None, free_literals=aligned), parsed.node)
     plan = planned.plan
-    statement = Statement(sql, session.settings, None, values, plan, columns=plan.columns)
+    statement = Statement(
+        sql, session.settings, session.database, None, values, plan, columns=plan.columns
+    )
     if aligned and plan.cacheable and not isinstance(plan, CommandPlan):
         _keep(session, key, values, planned)
     cache.keep_text(statement)
@@ -88,7 +94,7 @@ def _keep(
 
 def compile_for(session: SqlSession, statement: Statement, params: Sequence[Any]) -> Plan:
     """A plan for a statement whose own is missing or out of date."""
-    if statement.literals is not None and statement.literals:
+    if statement.literals and not statement.foreign:
         session.shared.plans.texts.pop((statement.sql, session.settings), None)
         fresh = _by_digest_again(session, statement)
         statement.plan, statement.literals = fresh.plan, fresh.literals
@@ -96,10 +102,11 @@ def compile_for(session: SqlSession, statement: Statement, params: Sequence[Any]
         assert statement.plan is not None
         return statement.plan
     parsed = statement.parsed
-    if parsed is None or statement.settings != session.settings:
+    if parsed is None:
         parsed = parse(session, statement.sql)
     kinds = tuple(map(type, params)) if statement.param_count else None
-    plan = make_plan(session.request(parsed.param_count, kinds), parsed.node).plan
+    request = session.request(parsed.param_count, kinds, database=statement.database)
+    plan = make_plan(request, parsed.node).plan
     statement.plan, statement.columns = plan, plan.columns
     if kinds is not None and plan.cacheable:
         statement.kinds = kinds

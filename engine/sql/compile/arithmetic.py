@@ -145,8 +145,8 @@ def compile_unary(cx: Context, scope: Scope, node: ast.Unary) -> Code:
         if number.type.unsigned and number.type.name == "bigint":
             sql = f"{cx.use('m_int_sub')}(0, {number.sql}, 0)"
             return forms.derived(number, types.BIGINT, sql)
-        return forms.derived(number, types.BIGINT, f"(-{number.sql})")
-    return forms.derived(number, types.DOUBLE, f"(-{forms.to_double(cx, number).sql})")
+        return forms.derived(number, types.BIGINT, f"(- {number.sql})")
+    return forms.derived(number, types.DOUBLE, f"(- {forms.to_double(cx, number).sql})")
 
 
 def _negative_literal(cx: Context, node: ast.Literal) -> Code | None:

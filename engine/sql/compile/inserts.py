@@ -15,15 +15,15 @@ from engine.errors import error, unknown_column
 from engine.sql import types
 from engine.sql.assign import store_for
 from engine.sql.compile.changes import Assigner, compile_assignments, on_update_now, target_table
-from engine.sql.compile.code import Binder, Code, FromRow
+from engine.sql.compile.code import Binder, Code, Fixed, FromRow
 from engine.sql.compile.context import Context, compile_expression
-from engine.sql.compile.defaults import literal_default
+from engine.sql.compile.defaults import default_code, has_default, literal_default
 from engine.sql.compile.queries import compile_query
 from engine.sql.compile.scope import Scope, SourceColumn, SourceTable, table_source
 from engine.sql.parse import ast
 from engine.sql.parse.statements import parse_expression
 from engine.sql.plans import (
-    DefaultValue,
+    DEFAULT_VALUE,
     Expression,
     InsertPlan,
     OnDuplicate,
@@ -110,7 +110,7 @@ def compile_insert(cx: Context, request: Request, node: ast.Insert) -> InsertPla
         if node.columns is None and any(not row for row in node.rows):
             positions = ()
         rows = [
-            _row(cx, request, columns if positions else [], row, number)
+            _row(cx, request, table, columns if positions else [], row, number)
             for number, row in enumerate(node.rows, 1)
         ]
     on_duplicate = None
@@ -163,7 +163,12 @@ def _query(cx: Context, request: Request, node: ast.Query, width: int) -> Select
 
 
 def _row(
-    cx: Context, request: Request, columns: list[ColumnDef], row: list[ast.Expr], number: int
+    cx: Context,
+    request: Request,
+    table: TableDef,
+    columns: list[ColumnDef],
+    row: list[ast.Expr],
+    number: int,
 ) -> RowTemplate:
     if len(row) != len(columns):
         raise error(1136, number)
@@ -171,11 +176,16 @@ def _row(
     expressions: list[str] = []
     row_cx = evolve_context(cx)
     assigner = Assigner(row_cx)
+    scope = Scope()
+    if not all(isinstance(value, ast.Literal | ast.Param) for value in row):
+        scope.add(_values_so_far(row_cx, table))
     for column, value in zip(columns, row, strict=True):
         if isinstance(value, ast.DefaultOf) and value.column is None:
-            sources.append(DefaultValue())
+            sources.append(DEFAULT_VALUE)
             continue
-        code = compile_expression(row_cx, Scope(), value)
+        code = compile_expression(row_cx, scope, value)
+        if scope.tables:
+            scope.tables[0].by_name[column.name.lower()].code = code
         printed = assigner.printed(code, column)
         if printed.source is not None:
             sources.append(printed.source)
@@ -188,6 +198,17 @@ def _row(
 
     query = plain_query(row_cx, request, "SELECT " + ", ".join(expressions))
     return RowTemplate(tuple(sources), query)
+
+
+def _values_so_far(cx: Context, table: TableDef) -> SourceTable:
+    """VALUES (1, a + 1): a column means what the row has given it so far, or its default."""
+    items = []
+    for column in table.columns:
+        code = Code(column.type, True, source=Fixed(None), binder=cx.binder)
+        if has_default(column) and not column.auto_increment:
+            code = default_code(cx, table, column)
+        items.append(SourceColumn(column.name, code))
+    return SourceTable(table.name, "", items, table.schema, table)
 
 
 def evolve_context(cx: Context) -> Context:
@@ -227,7 +248,7 @@ def _on_duplicate(
     }
     own.insert_values = new
     if node.row_alias is not None:
-        scope.add(_row_alias(node, columns, new))
+        scope.row_aliases.append(_row_alias(node, columns, new))
     assigner = Assigner(own)
     compiled = compile_assignments(own, scope, source, node.updates, assigner)
     compiled += on_update_now(own, source, compiled, assigner)

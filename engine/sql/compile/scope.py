@@ -57,6 +57,7 @@ class Scope:
     aliases: dict[str, Code] = field(factory=dict)  # select items, for ORDER BY and HAVING
     aggregates: int = 0
     windows: dict[str, ast.Window] = field(factory=dict)
+    row_aliases: list[SourceTable] = field(factory=list)  # seen only by their qualified names
     bare_columns: list[tuple[str, SourceColumn]] = field(factory=list)
     prefer_aliases: bool = False
     use_aliases: bool = False
@@ -69,7 +70,7 @@ class Scope:
         self.tables.append(table)
 
     def find_table(self, alias: str, schema: str | None) -> SourceTable | None:
-        for table in self.tables:
+        for table in (*self.tables, *self.row_aliases):
             if table.alias == alias and (schema is None or table.schema == schema):
                 return table
         lowered = alias.lower()
@@ -108,7 +109,8 @@ class Scope:
             return self.merged[name]
         matches = [table.by_name[name] for table in self.tables if name in table.by_name]
         if not matches:
-            return None
+            aliased = (table.by_name.get(name) for table in self.row_aliases)
+            return next((column.code for column in aliased if column is not None), None)
         if len(matches) > 1:
             if self.use_aliases and name in self.aliases:
                 return self.aliases[name]

@@ -438,9 +438,9 @@ def _addtime(cx: Context, scope: Scope, node: ast.Func) -> Code:
     if base.type.family in ("datetime", "date"):
         moment = forms.to_datetime(cx, base)
         kind: SqlType = types.datetime(max(base.type.decimals, span.type.decimals))
-        sql = f"{cx.use('m_date_and_time')}({moment.sql}, ({sign}{span.sql}))"
+        sql = f"{cx.use('m_date_and_time')}({moment.sql}, ({sign} {span.sql}))"
         return Code(kind, True, sql=sql)
-    sql = f"{cx.use('m_text_addtime')}({forms.to_text(cx, base).sql}, ({sign}{span.sql}))"
+    sql = f"{cx.use('m_text_addtime')}({forms.to_text(cx, base).sql}, ({sign} {span.sql}))"
     return Code(types.varchar(29), True, sql=sql)
 
 

@@ -1,7 +1,10 @@
-"""SQL sessions over an in-memory SQLite database, without a volume."""
+"""SQL sessions over a plain SQLite file, without a volume."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from typing import Any
 
 import apsw
@@ -12,18 +15,17 @@ from engine.sql.executor import SqlSession
 from engine.txn.errors import LockWaitTimeout, ReadOnlyInstance
 from tests.unit.engine.sql.describekit import instance
 
-_NUMBER = 0
-
 
 class MemoryStore:
-    """One shared in-memory database; one writer at a time, no waiting."""
+    """One database in a temporary directory; one writer at a time, no waiting."""
 
     def __init__(self) -> None:
-        global _NUMBER
-        _NUMBER += 1
-        self.uri = f"file:sqlkit{_NUMBER}?mode=memory&cache=shared"
-        self.path = f"/sqlkit{_NUMBER}"
-        self.keeper = apsw.Connection(self.path, vfs="memdb")
+        directory = tempfile.mkdtemp(prefix="sixfold-sql-")
+        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
+        self.path = f"{directory}/data"
+        keeper = apsw.Connection(self.path)
+        keeper.execute("PRAGMA journal_mode=WAL").fetchall()
+        keeper.close()
         self.read_only = False
         self.writer: MemoryConnection | None = None
         self.commits = 0
@@ -37,7 +39,8 @@ class MemoryConnection:
 
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
-        self.db = apsw.Connection(store.path, vfs="memdb")
+        self.db = apsw.Connection(store.path)
+        self.db.execute("PRAGMA synchronous=OFF").fetchall()
         self.db.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
         self.writing = False
         self.pins = 0
