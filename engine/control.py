@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 import trio
 
+from engine.lifecycle import OPEN_SECONDS
 from engine.replication.feed import RedoFeed
 from engine.replication.messages import REPORT, SUBSCRIBE, BadMessage, Report, Subscribe
 from runtime.net import Address
@@ -32,7 +33,7 @@ class Controlled(Protocol):
     @property
     def feed(self) -> RedoFeed | None: ...
     def status(self) -> dict[str, Any]: ...
-    async def promote(self, reason: str) -> int: ...
+    async def promote(self, reason: str, timeout: float) -> int: ...
     async def demote(self, timeout: float) -> int: ...
 
 
@@ -93,16 +94,15 @@ class ControlServer:
 
     async def _promote(self, _peer: Peer, payload: Any) -> Any:
         reason = payload.get("reason") if isinstance(payload, dict) else None
+        timeout = _timeout(payload, OPEN_SECONDS)
         try:
-            epoch = await self._instance.promote(str(reason or "asked to")[:200])
+            epoch = await self._instance.promote(str(reason or "asked to")[:200], timeout)
         except VolumeError as error:
             raise RpcError(error.code, error.message, error.details) from error
         return {"epoch": epoch}
 
     async def _demote(self, _peer: Peer, payload: Any) -> Any:
-        wish = payload.get("timeout") if isinstance(payload, dict) else None
-        timeout = float(wish) if isinstance(wish, int | float) else DRAIN_SECONDS
-        return {"epoch": await self._instance.demote(timeout)}
+        return {"epoch": await self._instance.demote(_timeout(payload, DRAIN_SECONDS))}
 
     async def _subscribe(self, peer: Peer, payload: Any) -> Any:
         feed = self._instance.feed
@@ -115,6 +115,11 @@ class ControlServer:
         if feed is not None:
             feed.report(peer, _checked(Report.decode, payload))
         return None
+
+
+def _timeout(payload: Any, default: float) -> float:
+    wish = payload.get("timeout") if isinstance(payload, dict) else None
+    return float(wish) if isinstance(wish, int | float) and wish >= 0 else default
 
 
 def _checked(decode: Any, payload: Any) -> Any:

@@ -135,8 +135,8 @@ class Instance:
     def feed(self) -> RedoFeed | None:
         return self.lifecycle.feed
 
-    async def promote(self, reason: str) -> int:
-        return await self.lifecycle.promote(reason)
+    async def promote(self, reason: str, timeout: float) -> int:
+        return await self.lifecycle.promote(reason, timeout)
 
     async def demote(self, timeout: float) -> int:
         return await self.lifecycle.demote(timeout)

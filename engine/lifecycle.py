@@ -8,8 +8,8 @@ Invariants
   that may have seen it is cut.
 - `promote` is idempotent: asked again, it joins the attempt under way, or answers at once.
 
-The opening can be called off (`demote`) until the volume was opened. It ends by itself within
-`OPEN_SECONDS`: a candidate that was given up must not come back later and fence its successor.
+The opening can be called off (`demote`) until the volume was opened. It ends by itself within the
+time the caller gave: a candidate that was given up must not come back later and fence the next one.
 """
 
 from __future__ import annotations
@@ -110,8 +110,11 @@ class Lifecycle:
 
     # -- promotion -------------------------------------------------------------------------
 
-    async def promote(self, reason: str) -> int:
-        """Become the writer; returns the epoch. Raises VolumeError, or RpcError when refused."""
+    async def promote(self, reason: str, timeout: float = OPEN_SECONDS) -> int:
+        """Become the writer; returns the epoch. Raises VolumeError, or RpcError when refused.
+
+        Without success after `timeout` the attempt ends and nothing of it comes later.
+        """
         if self.role.playing(Role.WRITER):
             return self.role.epoch
         if self.role.playing(Role.DEMOTING):
@@ -122,37 +125,43 @@ class Lifecycle:
             attempt = self._attempt = _Attempt()
             self._enter(Event.PROMOTE)
             self._trace.info("promotion_began", reason=reason)
-            self._nursery.start_soon(self._open, attempt, name="open the volume")
+            deadline = self._clock.monotonic() + min(timeout, OPEN_SECONDS)
+            self._nursery.start_soon(self._open, attempt, deadline, name="open the volume")
         await attempt.done.wait()
         if attempt.failure is not None:
             raise attempt.failure
         return self.role.epoch
 
-    async def _open(self, attempt: _Attempt) -> None:
+    async def _open(self, attempt: _Attempt, deadline: float) -> None:
         began = self._clock.monotonic()
         async with self._transition:
             try:
                 with attempt.scope:
-                    await self._become_writer()
+                    await self._become_writer(deadline)
                     took_ms = round((self._clock.monotonic() - began) * 1000, 1)
                     self._trace.info("promoted", epoch=self.role.epoch, ms=took_ms)
                 if attempt.scope.cancelled_caught:
                     attempt.failure = RpcError("called_off", "the promotion was called off")
-            except (VolumeError, StoreError) as error:
-                self._trace.warn("promotion_failed", reason=str(error))
-                refused = RpcError("not_promoted", str(error))
-                attempt.failure = error if isinstance(error, VolumeError) else refused
+            except StoreError as error:
+                attempt.failure = RpcError("not_promoted", error.message)
+            except (VolumeError, RpcError) as error:
+                attempt.failure = error
             finally:
                 self._attempt = None
+                if attempt.failure is not None:
+                    self._trace.warn("promotion_failed", reason=str(attempt.failure))
                 if self.role.playing(Role.OPENING):
                     self._enter(Event.FAILED)
                 if self.role.playing(Role.READER):
                     await self._step_down()
                 attempt.done.set()
 
-    async def _become_writer(self) -> None:
+    async def _become_writer(self, deadline: float) -> None:
         volume, store = self._volume, self._store
-        vdl = await volume.open_for_writing(self._info.instance_id, timeout=OPEN_SECONDS)
+        left = deadline - self._clock.monotonic()
+        if left <= 0:
+            raise RpcError("too_late", "the time for the promotion was over before it could begin")
+        vdl = await volume.open_for_writing(self._info.instance_id, timeout=left)
         epoch = volume.epoch
         with trio.CancelScope(shield=True):  # the epoch is ours: no way back but forward
             self._following.cancel()

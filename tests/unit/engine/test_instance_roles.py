@@ -10,6 +10,7 @@ from engine.control import DEMOTE, PROMOTE, STATUS, WATCH
 from engine.store import OutcomeUnknown, ReadOnlyInstance
 from tests.fakes.runtime import fake_runtime
 from tests.unit.engine.clusterkit import Kit, Node, running, until
+from volume.errors import QuorumLost
 from wire.rpc import RpcClient, RpcError
 
 
@@ -198,6 +199,57 @@ async def test_a_promotion_without_quorum_fails_and_can_be_repeated(
         kit.storage.reachable = 6
         assert await kit.call(second, PROMOTE, {"reason": "now"}) == {"epoch": 2}
         await second.write("UPDATE t SET n = 1")
+
+
+async def test_a_promotion_ends_with_the_time_it_was_given(autojump_clock: MockClock) -> None:
+    async with running(Kit()) as kit:
+        first, second = await pair(kit)
+        first.scope.cancel()
+        asked: list[float] = []
+        opened = second.volume.open_for_writing
+
+        async def slow(owner: str, *, timeout: float) -> int:
+            asked.append(timeout)
+            await trio.sleep(timeout)
+            raise QuorumLost("nobody answered in time")
+
+        second.volume.open_for_writing = slow
+        with pytest.raises(RpcError) as refused:
+            await kit.call(second, PROMOTE, {"reason": "slow", "timeout": 0.7})
+        assert refused.value.code == "quorum_lost"
+        assert asked == [pytest.approx(0.7)]
+        with pytest.raises(RpcError) as refused:
+            await kit.call(second, PROMOTE, {"reason": "too late", "timeout": 0})
+        assert refused.value.code == "too_late"
+        assert second.status()["role"] == "reader"
+        second.volume.open_for_writing = opened
+        assert await kit.call(second, PROMOTE, {"reason": "now", "timeout": 1.8}) == {"epoch": 2}
+
+
+async def test_a_demotion_calls_off_an_opening(autojump_clock: MockClock) -> None:
+    async with running(Kit()) as kit:
+        first, second = await pair(kit)
+        first.scope.cancel()
+        second.volume.open_for_writing = stuck
+        codes: list[str] = []
+
+        async def promote() -> None:
+            with pytest.raises(RpcError) as refused:
+                await second.promote("stuck")
+            codes.append(refused.value.code)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(promote)
+            await until(lambda: second.status()["role"] == "opening")
+            await second.demote(1.0)
+        assert codes == ["called_off"]
+        assert second.status()["role"] == "reader"
+        assert await second.read("SELECT n FROM t") == [(0,)]
+
+
+async def stuck(owner: str, *, timeout: float) -> int:
+    await trio.sleep_forever()
+    raise AssertionError("not reached")
 
 
 async def test_two_candidates_end_as_one_writer(autojump_clock: MockClock) -> None:
