@@ -64,10 +64,13 @@ class Bindings:
             return
         aggregate = PYTHON_AGGREGATES.get(name)
         if aggregate is not None:
+            factory = aggregate.factory
+            if aggregate.takes_session:
+                factory = partial(factory, self._session)
             if aggregate.window:
-                db.create_window_function(name, aggregate.factory)
+                db.create_window_function(name, factory)
             else:
-                db.create_aggregate_function(name, aggregate.factory)
+                db.create_aggregate_function(name, factory)
             return
         function = PYTHON_FUNCTIONS[name]
         call: Callable[..., Any] = function.call

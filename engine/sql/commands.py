@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from engine.errors import error, query_interrupted, unknown_thread
-from engine.results import Ok, Result
+from engine.results import Column, Ok, Result
 from engine.sql import users
 from engine.sql.ddl import execute_ddl
-from engine.sql.explain import explain
-from engine.sql.maintenance import maintain
+from engine.sql.explain import EXPLAIN_COLUMNS, explain
+from engine.sql.maintenance import MAINTENANCE_COLUMNS, maintain
 from engine.sql.parse import admin_nodes as admin
 from engine.sql.parse import ast
 from engine.sql.parse import ddl_nodes as ddl
@@ -38,6 +38,17 @@ async def run_command(session: SqlSession, node: Any, params: Sequence[Any]) -> 
         session.conn.pin()  # privileges are read before anything is written
         return await users.execute_account(session, node)
     return await _COMMANDS[type(node)](session, node)
+
+
+async def command_columns(session: SqlSession, node: Any) -> tuple[Column, ...]:
+    """The columns a command's result will have, for clients that prepare it."""
+    if isinstance(node, admin.Show | admin.Describe):
+        result = await execute_show(session, node)
+        result.close()
+        return result.columns
+    if isinstance(node, admin.Explain):
+        return EXPLAIN_COLUMNS
+    return MAINTENANCE_COLUMNS if isinstance(node, admin.Maintain) else ()
 
 
 def _with_params(node: Any, params: Sequence[Any]) -> Any:

@@ -21,7 +21,7 @@ from engine.sql.assign import Problems
 from engine.sql.bindings import Bindings
 from engine.sql.bulk import SHORTEST, cut_rows
 from engine.sql.catalog import Catalog
-from engine.sql.commands import run_command
+from engine.sql.commands import command_columns, run_command
 from engine.sql.compile.context import Settings
 from engine.sql.faults import FAULTS, as_sql_error
 from engine.sql.inserts import run_bulk_insert, run_insert
@@ -184,7 +184,10 @@ class SqlSession(SessionLocks):
                 if cut is not None:
                     inner = await self.prepare(cut.statement)
                     return evolve(inner, rows=cut.rows)
-            return prepare_statement(self, sql)
+            statement = prepare_statement(self, sql)
+            if isinstance(statement.plan, CommandPlan):
+                statement.columns = await command_columns(self, statement.plan.node)
+            return statement
         except SqlError as problem:
             self._note_error(problem)
             raise
@@ -296,7 +299,9 @@ class SqlSession(SessionLocks):
         except BaseException:
             if not lasting:
                 conn.rollback()
-            elif savepoint and self.db.in_transaction:
+            elif not self.db.in_transaction:
+                transaction.rollback()  # SQLite gave the whole transaction up
+            elif savepoint:
                 self.db.execute("ROLLBACK TO statement")
                 self.db.execute("RELEASE statement")
             raise
@@ -454,6 +459,13 @@ class SqlSession(SessionLocks):
         from engine.sql.userstate import variable_type
 
         self.user_variables[name] = (value, variable_type(value, family))
+
+    def local_row_value(self, position: int) -> Any:
+        """A TIMESTAMP of the row being inserted, in the session's zone."""
+        from engine.sql.functions.dates import from_utc
+
+        value = self.row_values[position]
+        return None if value is None else from_utc(self, value)
 
     def stored_row(self, table: TableDef, rowid: Any) -> tuple[Any, ...]:
         names = ", ".join(quote(column.name) for column in table.columns)

@@ -30,7 +30,7 @@ from engine.sql.schema import TableDef
 if TYPE_CHECKING:
     from engine.sql.executor import SqlSession
 
-_COLUMNS: Final = tuple(
+EXPLAIN_COLUMNS: Final = tuple(
     OutputColumn(name, Code(kind, True)).metadata()
     for name, kind in (
         ("id", types.UNSIGNED_BIGINT), ("select_type", types.varchar(19)),
@@ -56,7 +56,7 @@ async def explain(session: SqlSession, node: admin.Explain) -> Result:
     if isinstance(plan, InsertPlan):
         row = (1, "INSERT", plan.target.table.name, None, "ALL", None, None, None, None, None,
                None, None)  # fmt: skip
-        return ResultSet(_COLUMNS, [row])
+        return ResultSet(EXPLAIN_COLUMNS, [row])
     if isinstance(plan, RowwiseUpdatePlan | MultiDeletePlan):
         plan = plan.query
     if isinstance(plan, UpdatePlan):
@@ -70,7 +70,7 @@ async def explain(session: SqlSession, node: admin.Explain) -> Result:
     steps = session.db.execute(f"EXPLAIN QUERY PLAN {plan.sql}", plan.slots.bind((), session))
     details = [str(step[3]) for step in steps.fetchall()]
     rows = _rows(plan.sql, details, kind, session.catalog())
-    return ResultSet(_COLUMNS, rows, session.warning_count)
+    return ResultSet(EXPLAIN_COLUMNS, rows, session.warning_count)
 
 
 def _rows(sql: str, details: list[str], kind: str, catalog: Catalog) -> list[tuple[Any, ...]]:

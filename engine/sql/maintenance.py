@@ -14,7 +14,7 @@ from engine.sql.schema import TableDef, quote
 if TYPE_CHECKING:
     from engine.sql.executor import SqlSession
 
-_COLUMNS: Final = tuple(
+MAINTENANCE_COLUMNS: Final = tuple(
     OutputColumn(name, Code(types.varchar(length), True)).metadata()
     for name, length in (("Table", 128), ("Op", 10), ("Msg_type", 10), ("Msg_text", 393_216))
 )
@@ -34,7 +34,7 @@ async def maintain(session: SqlSession, node: admin.Maintain) -> Result:
             rows.append((label, node.operation, "status", "Operation failed"))
             continue
         rows += [(label, node.operation, *message) for message in _messages(session, node, table)]
-    return ResultSet(_COLUMNS, rows)
+    return ResultSet(MAINTENANCE_COLUMNS, rows)
 
 
 def _messages(session: SqlSession, node: admin.Maintain, table: TableDef) -> list[tuple[str, str]]:

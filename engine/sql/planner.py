@@ -101,7 +101,7 @@ def plan_fields(cx: Context) -> dict[str, Any]:
 
 def select_plan(cx: Context, request: Request, node: ast.Query) -> SelectPlan:
     query = compile_query(cx, None, node)
-    plan = query_plan(cx, request, query)
+    plan = evolve(query_plan(cx, request, query), limited=_is_limited(node))
     if query.count_sql is None:
         return plan
     assert isinstance(node, ast.Select)
@@ -112,6 +112,10 @@ def select_plan(cx: Context, request: Request, node: ast.Query) -> SelectPlan:
     count = SelectPlan(sql=sql, slots=count_cx.binder.slots(sql, request.param_count),
                        **plan_fields(count_cx))  # fmt: skip
     return evolve(plan, count=count)
+
+
+def _is_limited(node: ast.Query) -> bool:
+    return _is_limited(node.body) if isinstance(node, ast.With) else node.limit is not None
 
 
 def query_plan(cx: Context, request: Request, query: CompiledQuery) -> SelectPlan:

@@ -42,6 +42,7 @@ class SelectPlan(Plan):
     single_row: bool = False
     count: SelectPlan | None = None  # SQL_CALC_FOUND_ROWS
     locking: ast.Locking | None = None
+    limited: bool = False  # has a LIMIT of its own: sql_select_limit does not apply
 
     def printed(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         assert self.printers is not None

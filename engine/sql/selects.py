@@ -26,12 +26,16 @@ def run_select(session: SqlSession, plan: SelectPlan, params: Any) -> ResultSet:
     """
     slots = plan.slots
     cursor = session.db.execute(plan.sql, params if slots.direct else slots.bind(params, session))
+    limit = session.variables.sql_select_limit
     if plan.single_row:
         rows = cursor.fetchall()
+    elif limit is not None and not plan.limited:
+        rows = list(islice(cursor, limit))
+        cursor.close(True)
     else:
         rows = list(islice(cursor, AT_ONCE))
         if len(rows) == AT_ONCE:
-            return _streaming(session, plan, rows, cursor)
+            return _streaming(session, plan, rows, cursor, params)
     if plan.count is not None:
         session.found_rows = count_rows(session, plan.count, params)
     else:
@@ -48,13 +52,11 @@ def count_rows(session: SqlSession, plan: SelectPlan, params: Any) -> int:
 
 
 def _streaming(
-    session: SqlSession, plan: SelectPlan, rows: list[Any], cursor: apsw.Cursor
+    session: SqlSession, plan: SelectPlan, rows: list[Any], cursor: apsw.Cursor, params: Any
 ) -> ResultSet:
-    stream = RowStream(session, plan, rows, cursor)
+    found = None if plan.count is None else count_rows(session, plan.count, params)
+    stream = RowStream(session, plan, rows, cursor, found)
     session.open_stream = stream
-    if plan.count is not None:
-        # SQL_CALC_FOUND_ROWS with a large result: count first, parameters are at hand
-        session.found_rows = -1
     return ResultSet(plan.columns, stream, session.warning_count, stream.close)
 
 
@@ -62,13 +64,19 @@ class RowStream:
     """The rows of a large result; iterated once, closed at the end or early."""
 
     def __init__(
-        self, session: SqlSession, plan: SelectPlan, rows: list[Any], cursor: apsw.Cursor
+        self,
+        session: SqlSession,
+        plan: SelectPlan,
+        rows: list[Any],
+        cursor: apsw.Cursor,
+        found_rows: int | None,
     ) -> None:
         self._session = session
         self._plan = plan
         self._rows = rows
         self._cursor: apsw.Cursor | None = cursor
         self._count = 0
+        self._found_rows = found_rows  # of SQL_CALC_FOUND_ROWS
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         printed = None if self._plan.printers is None else self._plan.printed
@@ -99,7 +107,7 @@ class RowStream:
         self._cursor = None
         self._rows = []
         session = self._session
-        session.found_rows = self._count
+        session.found_rows = self._count if self._found_rows is None else self._found_rows
         if session.open_stream is self:
             session.open_stream = None
             session.transaction.statement_done()

@@ -10,8 +10,8 @@ from engine.sql.compile.context import Context, compile_expression
 from engine.sql.compile.defaults import default_code
 from engine.sql.compile.limits import limit_sql
 from engine.sql.compile.ordering import compile_order, order_sql
-from engine.sql.compile.scope import Scope, SourceTable, table_source
-from engine.sql.compile.sources import compile_source, find_table
+from engine.sql.compile.scope import Scope, SourceTable
+from engine.sql.compile.sources import compile_source, find_table, stored_source
 from engine.sql.parse import ast
 from engine.sql.schema import ColumnDef, TableDef, quote
 
@@ -30,7 +30,8 @@ class Assigner:
             printed = self.printed(code, column)
             assert printed.source is not None
             return self._cx.binder.place(Stored(printed.source, store))
-        if code.type == column.type and (column.nullable or not code.nullable):
+        shifted = column.type.name == "timestamp" and not self._cx.settings.utc
+        if code.type == column.type and not shifted and (column.nullable or not code.nullable):
             return code.sql
         self.stores.append(store)
         name = self._cx.use("m_store")
@@ -129,7 +130,7 @@ def compile_where(cx: Context, scope: Scope, node: ast.Expr | None) -> str:
 
 def single_source(cx: Context, scope: Scope, node: ast.TableRef) -> SourceTable:
     table = target_table(cx, node)
-    source = table_source(table, node.alias or node.name, cx.next_source())
+    source = stored_source(cx, table, node.alias or node.name, cx.next_source())
     scope.add(source)
     return source
 

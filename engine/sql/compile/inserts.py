@@ -15,11 +15,12 @@ from engine.errors import error, unknown_column
 from engine.sql import types
 from engine.sql.assign import store_for
 from engine.sql.compile.changes import Assigner, compile_assignments, on_update_now, target_table
-from engine.sql.compile.code import Binder, Code, Fixed, FromRow
+from engine.sql.compile.code import Binder, Code, Fixed, FromRow, FromSession, Source
 from engine.sql.compile.context import Context, compile_expression
 from engine.sql.compile.defaults import default_code, has_default, literal_default
 from engine.sql.compile.queries import compile_query
-from engine.sql.compile.scope import Scope, SourceColumn, SourceTable, table_source
+from engine.sql.compile.scope import Scope, SourceColumn, SourceTable
+from engine.sql.compile.sources import stored_source
 from engine.sql.parse import ast
 from engine.sql.parse.statements import parse_expression
 from engine.sql.plans import (
@@ -240,10 +241,12 @@ def _on_duplicate(
     """The update of the row that is in the way; VALUES(c) and alias.c are the new row's."""
     own = evolve_context(cx)
     scope = Scope()
-    source = table_source(table, table.name, own.next_source())
+    source = stored_source(own, table, table.name, own.next_source())
     scope.add(source)
     new = {
-        column.name.lower(): Code(column.type, True, source=FromRow(at), binder=own.binder)
+        column.name.lower(): Code(
+            column.type, True, source=_row_value(own, column, at), binder=own.binder
+        )
         for at, column in enumerate(table.columns)
     }
     own.insert_values = new
@@ -258,6 +261,13 @@ def _on_duplicate(
     sql = f"UPDATE {name} AS {source.sql_alias} SET {sets} WHERE {source.sql_alias}.{table.rowid}"
     sql += f" = {key}"
     return OnDuplicate(sql=sql, slots=own.binder.slots(sql, -1), stores=tuple(assigner.stores))
+
+
+def _row_value(cx: Context, column: ColumnDef, position: int) -> Source:
+    """A value of the new row; a stored TIMESTAMP is in UTC, an expression's is not."""
+    if column.type.name == "timestamp" and not cx.settings.utc:
+        return FromSession(lambda session: session.local_row_value(position))
+    return FromRow(position)
 
 
 def _row_alias(node: ast.Insert, columns: list[ColumnDef], new: dict[str, Code]) -> SourceTable:

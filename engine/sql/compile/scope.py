@@ -6,7 +6,7 @@ an inner block fall through to outer ones, as in any SQL.
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from engine.errors import error, unknown_column
 from engine.results import (
@@ -119,12 +119,14 @@ class Scope:
         return matches[0].code
 
 
-def table_source(table: TableDef, alias: str, sql_alias: str) -> SourceTable:
-    """A stored or virtual table under an alias."""
-    columns = [
-        SourceColumn(column.name, column_code(table, column, alias, sql_alias))
-        for column in table.columns
-    ]
+def table_source(table: TableDef, alias: str, sql_alias: str, *, utc: bool) -> SourceTable:
+    """A stored or virtual table under an alias; outside UTC its TIMESTAMPs are shifted."""
+    columns = []
+    for column in table.columns:
+        code = column_code(table, column, alias, sql_alias)
+        if column.type.name == "timestamp" and not utc:
+            code = evolve(code, sql=f"m_from_utc({code.sql})", column_collation=False)
+        columns.append(SourceColumn(column.name, code))
     return SourceTable(alias, sql_alias, columns, table.schema, table)
 
 

@@ -57,8 +57,15 @@ def _table(cx: Context, scope: Scope, node: ast.TableRef) -> str:
                 scope.add(SourceTable(alias, sql_alias, derived_columns(found.columns, sql_alias)))
                 return f"{quote(found.sql_name)} AS {sql_alias}"
     table = find_table(cx, node)
-    scope.add(table_source(table, alias, sql_alias))
+    scope.add(stored_source(cx, table, alias, sql_alias))
     return f"{quote(table.sqlite_name)} AS {sql_alias}"
+
+
+def stored_source(cx: Context, table: TableDef, alias: str, sql_alias: str) -> SourceTable:
+    utc = cx.settings.utc
+    if not utc and any(column.type.name == "timestamp" for column in table.columns):
+        cx.use("m_from_utc")
+    return table_source(table, alias, sql_alias, utc=utc)
 
 
 def derived_columns(columns: list[OutputColumn], sql_alias: str) -> list[SourceColumn]:

@@ -172,7 +172,10 @@ def _order_key(cx: Context, scope: Scope, item: ast.OrderItem, args: list[ast.Ex
 
 
 class _GroupConcat:
-    def __init__(self) -> None:
+    """Cut at group_concat_max_len bytes, with warning 1260."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
         self._parts: list[str] = []
         self._separator = ","
 
@@ -182,12 +185,19 @@ class _GroupConcat:
             self._parts.append(values.as_text(value))
 
     def final(self) -> str | None:
-        return self._separator.join(self._parts) if self._parts else None
+        if not self._parts:
+            return None
+        text = self._separator.join(self._parts)
+        limit = self._session.variables.group_concat_max_len
+        if len(text) * 4 > limit and len(raw := values.as_bytes(text)) > limit:
+            self._session.warn(1260, error(1260, len(self._parts)).message)
+            return raw[:limit].decode("utf-8", "ignore")
+        return text
 
 
 class _GroupConcatDistinct(_GroupConcat):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Any) -> None:
+        super().__init__(session)
         self._seen: set[str] = set()
 
     def step(self, separator: str, value: Any) -> None:
@@ -196,8 +206,8 @@ class _GroupConcatDistinct(_GroupConcat):
             super().step(separator, value)
 
 
-python_aggregate("m_group_concat", _GroupConcat)
-python_aggregate("m_group_concat_distinct", _GroupConcatDistinct)
+python_aggregate("m_group_concat", _GroupConcat, takes_session=True)
+python_aggregate("m_group_concat_distinct", _GroupConcatDistinct, takes_session=True)
 
 
 # one row only

@@ -573,7 +573,8 @@ define("CONVERT_TZ", "Dtt", lambda codes: types.datetime(codes[0].type.decimals)
        nullable=True)  # fmt: skip
 
 
-def _from_utc(session: Any, text: str) -> str:
+def from_utc(session: Any, text: str) -> str:
+    """A stored TIMESTAMP in the session's zone."""
     moment = temporal.parse_moment(text)
     if moment is None or not temporal.is_real(moment):
         return text
@@ -581,7 +582,7 @@ def _from_utc(session: Any, text: str) -> str:
     return temporal.datetime_text(temporal.from_datetime(local.replace(tzinfo=None)))
 
 
-python_function("m_from_utc", _from_utc, takes_session=True)
+python_function("m_from_utc", from_utc, takes_session=True)
 
 
 # formats

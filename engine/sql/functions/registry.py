@@ -39,8 +39,9 @@ class PythonAggregate:
     window function value() and inverse()."""
 
     name: str
-    factory: Callable[[], Any]
+    factory: Callable[..., Any]
     window: bool = False
+    takes_session: bool = False
 
 
 PYTHON_FUNCTIONS: Final[dict[str, PythonFunction]] = {}
@@ -61,9 +62,11 @@ def python_function(
     PYTHON_FUNCTIONS[name] = PythonFunction(name, call, takes_session, deterministic, skip_null)
 
 
-def python_aggregate(name: str, factory: Callable[[], Any], *, window: bool = False) -> None:
+def python_aggregate(
+    name: str, factory: Callable[..., Any], *, window: bool = False, takes_session: bool = False
+) -> None:
     assert name not in PYTHON_AGGREGATES and name not in PYTHON_FUNCTIONS, name
-    PYTHON_AGGREGATES[name] = PythonAggregate(name, factory, window)
+    PYTHON_AGGREGATES[name] = PythonAggregate(name, factory, window, takes_session)
 
 
 def builder(*names: str) -> Callable[[Builder], Builder]:
