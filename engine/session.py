@@ -17,7 +17,7 @@ from attrs import frozen
 from engine.backend import Account, Backend, BackendConnection, Identity, SqlSession
 from engine.clientstream import ClientGone, ClientStream
 from engine.commands import Commands
-from engine.errors import SqlError, error, query_interrupted, unknown_command
+from engine.errors import SqlError, error, unknown_command
 from engine.limits import SessionLimits
 from engine.login import LoginDialogue, LoginRefused
 from engine.protocol.constants import Command
@@ -229,12 +229,10 @@ class ClientSession:
                 if handler is None:
                     raise unknown_command()
                 await handler(packet)
-                if self._killed:
-                    raise query_interrupted()
             except SqlError as problem:
                 await client.reply(err(problem))
-            if machine.state is State.CLOSED:
-                return
+            if self._killed or machine.state is State.CLOSED:
+                return  # this command was answered; there will be no other
             if machine.state is State.RUNNING:
                 machine.on(Input.DONE)
 
