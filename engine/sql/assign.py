@@ -40,6 +40,7 @@ class Problems:
     no_zero_in_date: bool = True
     zone: tzinfo = UTC
     row: int = 1
+    single: bool = False  # an INSERT of one row: NULL is an error in any mode
 
     def report(self, errno: int, *args: object) -> None:
         """Raise in strict mode, else note a warning."""
@@ -62,7 +63,7 @@ def store_for(column: ColumnDef) -> Store:
         if value is None:
             if nullable:
                 return None
-            if problems.strict:
+            if problems.strict or problems.single:
                 raise error(1048, name)
             problems.sink.warn(1048, error(1048, name).message)
             return empty
@@ -114,13 +115,8 @@ def _integer(name: str, kind: SqlType) -> Store:
 def _whole(name: str, value: Any, problems: Problems) -> int:
     kind = type(value)
     if kind is float:
-        return temporal.round_half_away(value) if abs(value) < 1e30 else int(value)
-    if kind is bytes:
-        text = value.decode("utf-8", "surrogateescape")
-        if not _INTEGER_TEXT.match(text):
-            return int.from_bytes(value, "big")
-    else:
-        text = value
+        return values.round_double(value)
+    text = values.as_text(value)
     if _INTEGER_TEXT.match(text):
         return int(text)
     prefix = _number_of(name, text, "integer", problems)
@@ -161,8 +157,13 @@ def _bit(name: str, kind: SqlType) -> Store:
 
 def _year(name: str, kind: SqlType) -> Store:
     def store(value: Any, problems: Problems) -> Any:
-        text = value if isinstance(value, str) else ""
-        number = _whole(name, value, problems) if type(value) is not int else value
+        text = value.strip() if isinstance(value, str) else ""
+        if type(value) is float:
+            number = int(value) if value >= 0 else -1
+        else:
+            number = _whole(name, value, problems) if type(value) is not int else value
+        if text and not text[0].isdigit():
+            return 0
         if 0 < number < 70 or (number == 0 and text and len(text) < 4):
             number += 2000
         elif 70 <= number < 100:
@@ -337,7 +338,10 @@ def _set(name: str, kind: SqlType) -> Store:
         else:
             bits = 0
             text = values.as_text(value)
-            for part in text.split(",") if text else []:
+            parts = text.split(",") if text else []
+            if len(parts) == 1 and text.isdigit() and text not in positions:
+                bits, parts = int(text), []
+            for part in parts:
                 at = positions.get(part.lower())
                 if at is None:
                     problems.report(1265, name, problems.row)
@@ -410,7 +414,11 @@ def _timestamp(name: str, kind: SqlType) -> Store:
         moment = _moment(name, "datetime", value, problems)
         if moment is None or temporal.is_zero(moment):
             return "0000-00-00 00:00:00"
-        if problems.zone is not UTC and temporal.is_real(moment):
+        if not temporal.is_real(moment):
+            shown = _shown(values.as_text(value))
+            problems.report(1292, "datetime", shown, name, problems.row)
+            return "0000-00-00 00:00:00"
+        if problems.zone is not UTC:
             local = temporal.to_datetime(moment).replace(tzinfo=problems.zone)
             moment = temporal.from_datetime(local.astimezone(UTC).replace(tzinfo=None))
         moment = temporal.round_moment(moment, digits)
@@ -427,11 +435,13 @@ def _time(name: str, kind: SqlType) -> Store:
     digits = kind.decimals
 
     def store(value: Any, problems: Problems) -> Any:
-        micros = values.as_time(value)
-        if micros is None:
+        if isinstance(value, str):
+            micros = temporal.parse_time(value, clip=False)
+        else:
+            micros = values.as_time(value)
+        if micros is None or abs(micros) > temporal.TIME_LIMIT:
             problems.report(1292, "time", _shown(values.as_text(value)), name, problems.row)
-            return 0
-        return temporal.round_time(micros, digits)
+        return 0 if micros is None else temporal.round_time(micros, digits)
 
     return store
 

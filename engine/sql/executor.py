@@ -277,6 +277,7 @@ class SqlSession(SessionLocks):
     async def _change(self, statement: Statement, plan: Plan, params: Any) -> Ok:
         transaction, conn = self.transaction, self.conn
         self.problems.strict = self.variables.strict
+        self.problems.single = False
         self.problems.row = 1
         self.explicit_insert_id = None
         await transaction.begin_write()

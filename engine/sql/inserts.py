@@ -52,6 +52,7 @@ def run_insert(session: SqlSession, plan: InsertPlan, params: Any) -> Ok:
 def run_bulk_insert(session: SqlSession, plan: InsertPlan, rows: Iterable[list[Any]]) -> Ok:
     """Rows of plain values, as read from a long VALUES list."""
     inserter = Inserter(session, plan, ())
+    session.problems.single = False
     for row in rows:
         inserter.insert(row)
     return inserter.result()
@@ -98,6 +99,7 @@ class Inserter:
         self._totals = Totals()
         self._problems = session.problems
         self._strict = session.problems.strict
+        self._problems.single = plan.query is None and len(plan.rows) == 1 and not plan.ignore
         if plan.ignore:
             self._problems.strict = False
         width = len(self._target.table.columns)

@@ -195,37 +195,43 @@ def moment_number(moment: Moment, *, date_only: bool) -> int:
 # TIME
 
 
-def parse_time(text: str) -> int | None:
-    """Microseconds of a TIME from text (also the time part of a datetime); None if neither."""
+def parse_time(text: str, *, clip: bool = True) -> int | None:
+    """Microseconds of a TIME from text, or of the time part of a datetime; None if neither.
+
+    What lies beyond 838:59:59 is cut to it, unless the caller wants to know.
+    """
     match = _TIME.match(text)
     if match is not None:
         sign, days, hours, minutes, seconds, fraction = match.groups()
         if int(minutes) > 59 or int(seconds or 0) > 59:
             return None
         total = (int(days or 0) * 24 + int(hours)) * 3600 + int(minutes) * 60 + int(seconds or 0)
-        return _clipped(total * _SECOND + _micros(fraction), sign)
+        return _signed(total * _SECOND + _micros(fraction), sign, clip)
     match = _TIME_DAYS.match(text)
     if match is not None:
         sign, days, hours = match.groups()
-        return _clipped((int(days) * 24 + int(hours)) * 3600 * _SECOND, sign)
+        return _signed((int(days) * 24 + int(hours)) * 3600 * _SECOND, sign, clip)
     match = _TIME_COMPACT.match(text)
     if match is not None:
         sign, digits, fraction = match.groups()
-        return _compact_time(int(digits), _micros(fraction), sign)
+        return _compact_time(int(digits), _micros(fraction), sign, clip)
+    if len(text) < 12:
+        return None  # too short to be a datetime: a date alone is no time
     moment = parse_moment(text)
     return None if moment is None else time_of(moment)
 
 
-def _compact_time(number: int, micros: int, sign: str | None) -> int | None:
+def _compact_time(number: int, micros: int, sign: str | None, clip: bool = True) -> int | None:
     hours, rest = divmod(number, 10_000)
     minutes, seconds = divmod(rest, 100)
     if minutes > 59 or seconds > 59:
         return None
-    return _clipped(((hours * 60 + minutes) * 60 + seconds) * _SECOND + micros, sign)
+    return _signed(((hours * 60 + minutes) * 60 + seconds) * _SECOND + micros, sign, clip)
 
 
-def _clipped(total: int, sign: str | None) -> int:
-    total = min(total, TIME_LIMIT)
+def _signed(total: int, sign: str | None, clip: bool) -> int:
+    if clip:
+        total = min(total, TIME_LIMIT)
     return -total if sign else total
 
 

@@ -266,6 +266,10 @@ def unify(kinds: list[SqlType]) -> SqlType:
     real = [kind for kind in kinds if kind.name != "null"]
     if not real:
         return NULL
+    if all(kind == HEXADECIMAL for kind in real):
+        return VARBINARY
+    if any(kind.is_text for kind in real):  # a hexadecimal literal gives way to text
+        real = [kind for kind in real if kind != HEXADECIMAL]
     first = real[0]
     if all(kind == first for kind in real):
         return first

@@ -7,6 +7,7 @@ conversions yield a prefix, zero or NULL. Assignment to columns is stricter, see
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
@@ -82,12 +83,22 @@ def as_decimal(value: Scalar) -> Decimal:
     return Decimal(prefix)
 
 
+def round_double(value: float) -> int:
+    """Doubles round half to even (the C library's rint), decimals half away from zero."""
+    return round(value) if math.isfinite(value) else 0
+
+
+def number_text(value: Scalar) -> str:
+    """A number as text; text here is a large unsigned integer in stored form."""
+    return str(int(value)) if type(value) is str else as_text(value)
+
+
 def as_integer(value: Scalar) -> int:
     """Rounded to an integer, as for an argument that must be one."""
     if type(value) is int:
         return value
     if type(value) is float:
-        return temporal.round_half_away(value)
+        return round_double(value)
     text = as_text(value)
     if _WHOLE_NUMBER.fullmatch(text):
         return int(text)

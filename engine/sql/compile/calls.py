@@ -69,9 +69,16 @@ def compile_case(cx: Context, scope: Scope, node: ast.Case) -> Code:
     return Code(kind, nullable, sql=f"({sql} END)")
 
 
+def as_function_result(kind: SqlType) -> SqlType:
+    """A function gives text where its argument was an ENUM or SET."""
+    if kind.family in ("enum", "set"):
+        return types.varchar(types.text_length(kind), kind.collation)
+    return kind
+
+
 def unified(cx: Context, codes: list[Code]) -> tuple[SqlType, list[Code]]:
     """Alternatives of one expression, brought to their common type."""
-    kind = types.unify([code.type for code in codes])
+    kind = as_function_result(types.unify([code.type for code in codes]))
     return kind, [forms.to_family(cx, code, kind) for code in codes]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.errors import error, unknown_column
+from engine.sql import types
 from engine.sql.assign import Store, store_for
 from engine.sql.compile import forms
 from engine.sql.compile.code import Code, Stored
@@ -40,6 +41,10 @@ class Assigner:
     def printed(self, code: Code, column: ColumnDef) -> Code:
         """The value as `assign` wants it: numbers as numbers, all else as text or bytes."""
         kind, target = code.type, column.type
+        if kind == types.HEXADECIMAL and target.is_numeric and target.family != "bit":
+            return forms.to_number(self._cx, code)
+        if kind.family == "decimal" and target.family in ("bit", "enum", "set", "year"):
+            return forms.to_integer(self._cx, code)
         if kind.is_numeric or kind.family in ("string", "enum", "set", "binary", "null", "json"):
             if kind.name == "bigint" and kind.unsigned and not target.is_numeric:
                 return forms.to_text(self._cx, code)

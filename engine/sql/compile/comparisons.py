@@ -5,7 +5,10 @@ times, and everything else as double.
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+from attrs import evolve
 
 from engine.errors import error, not_supported
 from engine.sql import types, values
@@ -132,9 +135,27 @@ def _collated(codes: list[Code], collation: str) -> list[Code]:
     return [Code(first.type, first.nullable, sql=sql), *codes[1:]]
 
 
+_COLUMN: Final = re.compile(r"\bt\d+\.")
+
+
+def _hidden(code: Code) -> Code:
+    """SQLite takes a term that folds to an integer for a position: a call keeps it from that."""
+    if code.fixed is not None:
+        return evolve(code, source=None, sql="NULL")
+    if code.origin is None and _COLUMN.search(code.sql) is None:
+        return evolve(code, source=None, sql=f"coalesce({code.sql}, NULL)")
+    return code
+
+
+def term_key(code: Code) -> str:
+    """A GROUP BY or PARTITION BY term."""
+    return group_key(_hidden(code))
+
+
 def sort_key(cx: Context, code: Code) -> str:
     """SQL that orders, groups and compares for equality as MySQL does for this value."""
     kind = code.type
+    code = _hidden(code)
     if kind.family in ("enum", "set"):
         return forms.enum_index(cx, code).sql
     if kind.family == "json":
@@ -143,6 +164,7 @@ def sort_key(cx: Context, code: Code) -> str:
 
 
 def group_key(code: Code) -> str:
+    """Also for output columns of DISTINCT; see `term_key` for GROUP BY and ORDER BY terms."""
     kind = code.type
     if kind.is_text:
         wanted = string_collation([code])

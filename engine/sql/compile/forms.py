@@ -75,7 +75,8 @@ def to_text(cx: Context, code: Code) -> Code:
             return converted(code, text, values.as_text)
         return derived(code, text, f"{cx.use('m_text')}({code.sql})")
     if code.is_constant:
-        return converted(code, target, values.as_text)
+        unsigned = kind.name == "bigint" and kind.unsigned
+        return converted(code, target, values.number_text if unsigned else values.as_text)
     if kind.name == "float":
         return derived(code, target, f"{cx.use('m_float_text')}({code.sql})")
     if family in ("double", "bit") or (kind.name == "bigint" and kind.unsigned):
@@ -110,7 +111,7 @@ def to_number(cx: Context, code: Code) -> Code:
     family = kind.family
     if kind.is_numeric or family == "null":
         return code
-    if kind == types.HEXADECIMAL:
+    if kind == types.HEXADECIMAL and code.is_constant:
         return converted(code, types.UNSIGNED_BIGINT, values.number_of_bytes)
     if family in ("enum", "set"):
         return enum_index(cx, code)
@@ -252,10 +253,26 @@ def to_time(cx: Context, code: Code) -> Code:
     return derived(code, target, f"{cx.use('m_time')}({code.sql})")
 
 
+def _rescaled(cx: Context, number: Code, target: SqlType) -> Code:
+    """1 beside 1.50 prints as 1.00."""
+    if number.is_constant:
+        return converted(number, target, _scaler(target.decimals))
+    return derived(number, target, f"{cx.use('m_to_scale')}({number.sql}, {target.decimals})")
+
+
+@lru_cache(maxsize=64)
+def _scaler(scale: int) -> Converter:
+    return lambda value: values.to_scale(value, scale)
+
+
 def to_family(cx: Context, code: Code, target: SqlType) -> Code:
     """In the stored form of another type, without the checks of an assignment."""
     family = target.family
-    if code.type.family == family or code.type.name == "null":
+    if code.type.name == "null":
+        return code
+    if family == "decimal" and code.type.decimals < target.decimals:
+        return _rescaled(cx, to_number(cx, code), target)
+    if code.type.family == family:
         return code
     if family == "double":
         return to_double(cx, code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.errors import unknown_column
 from engine.sql.compile.code import OutputColumn
-from engine.sql.compile.comparisons import sort_key
+from engine.sql.compile.comparisons import sort_key, string_collation
 from engine.sql.compile.context import Context, without_free_literals
 from engine.sql.compile.scope import Scope
 from engine.sql.parse import ast
@@ -41,10 +41,16 @@ def _term(cx: Context, scope: Scope, item: ast.OrderItem, columns: list[OutputCo
 def _position_key(cx: Context, columns: list[OutputColumn], position: int) -> str:
     """An output column sorted by; named by position so that RAND() is evaluated once."""
     code = columns[position - 1].code
-    key = sort_key(cx, code)
-    if code.origin is None and key.startswith(code.sql):
-        return f"{position}{key[len(code.sql) :]}"
-    return key
+    if code.origin is not None or code.fixed is not None:
+        return sort_key(cx, code)
+    if code.type.is_text and code.type.family == "string":
+        collation = string_collation([code])
+        return f"{position} COLLATE {collation}"
+    if code.type.family == "decimal":
+        return f"{position} COLLATE decimal"
+    if code.type.family in ("enum", "set", "json"):
+        return sort_key(cx, code)
+    return str(position)
 
 
 def order_sql(terms: list[str]) -> str:

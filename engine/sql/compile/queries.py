@@ -8,7 +8,7 @@ from engine.errors import error, not_supported
 from engine.sql import types
 from engine.sql.compile import forms
 from engine.sql.compile.code import Code, OutputColumn
-from engine.sql.compile.comparisons import group_key
+from engine.sql.compile.comparisons import group_key, term_key
 from engine.sql.compile.context import Context, compile_expression, without_free_literals
 from engine.sql.compile.grouping import check_grouping
 from engine.sql.compile.limits import limit_sql
@@ -79,7 +79,7 @@ def _select(cx: Context, parent: Scope | None, node: ast.Select, aliased: bool) 
     sql = head + ", ".join(outputs) + source
     sql += f" WHERE {where}" if where else ""
     if group_codes:
-        sql += " GROUP BY " + ", ".join(group_key(code) for code in group_codes)
+        sql += " GROUP BY " + ", ".join(term_key(code) for code in group_codes)
     elif having and not item_aggregates:
         sql += " GROUP BY NULL"
     sql += f" HAVING {having}" if having else ""

@@ -8,7 +8,7 @@ from engine.errors import SqlError, not_supported
 from engine.sql import types
 from engine.sql.compile import forms
 from engine.sql.compile.code import Code
-from engine.sql.compile.comparisons import group_key, sort_key
+from engine.sql.compile.comparisons import sort_key, term_key
 from engine.sql.compile.context import Context, compile_expression, without_free_literals
 from engine.sql.compile.scope import Scope
 from engine.sql.functions.registry import AGGREGATES, BUILDERS
@@ -63,7 +63,7 @@ def _window(cx: Context, scope: Scope, window: ast.Window) -> str:
     frame = window.frame or base.frame
     parts = []
     if partition:
-        keys = [group_key(compile_expression(cx, scope, item)) for item in partition]
+        keys = [term_key(compile_expression(cx, scope, item)) for item in partition]
         parts.append("PARTITION BY " + ", ".join(keys))
     if order:
         keys = [

@@ -68,7 +68,8 @@ def _sum(cx: Context, scope: Scope, node: ast.Func) -> Code:
     distinct = "DISTINCT " if node.distinct else ""
     if code.type.family in INTEGRAL_FAMILIES and not code.type.unsigned:
         kind = types.decimal(types.as_decimal(code.type).length + 22, 0)
-        return Code(kind, True, sql=f"sum({distinct}{code.sql}){cx.over}")
+        # SQLite's exact integer sum, as the text a decimal is kept as
+        return Code(kind, True, sql=f"CAST(sum({distinct}{code.sql}){cx.over} AS TEXT)")
     if code.type.family == "decimal" or code.type.family in INTEGRAL_FAMILIES:
         exact = types.as_decimal(code.type)
         kind = types.decimal(exact.length + 22, exact.decimals)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.errors import error
 from engine.sql import types
 from engine.sql.compile import forms
-from engine.sql.compile.calls import unified
+from engine.sql.compile.calls import as_function_result, unified
 from engine.sql.compile.code import Code
 from engine.sql.compile.comparisons import boolean, comparable, compare, group_key
 from engine.sql.compile.context import Context
@@ -39,7 +39,7 @@ def _coalesce(cx: Context, scope: Scope, node: ast.Func) -> Code:
 def _nullif(cx: Context, scope: Scope, node: ast.Func) -> Code:
     left, right = arguments(cx, scope, node, 2, 2)
     condition = compare(cx, "=", left, right)
-    kind = left.type
+    kind = as_function_result(left.type)
     return Code(kind, True, sql=f"iif({condition.sql}, NULL, {left.sql})")
 
 

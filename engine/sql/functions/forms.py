@@ -40,13 +40,8 @@ def _datetime_with_digits(value: str, digits: int) -> str | None:
     return temporal.datetime_text(temporal.round_moment(moment, digits))
 
 
-def _number_text(value: values.Scalar) -> str:
-    text = values.as_text(value)
-    return str(int(text)) if type(value) is str else text
-
-
 python_function("m_text", values.as_text)
-python_function("m_number_text", _number_text)
+python_function("m_number_text", values.number_text)
 python_function("m_float_text", values.float_text)
 python_function("m_pad", temporal.pad_fraction)
 python_function("m_time_text", temporal.time_text)

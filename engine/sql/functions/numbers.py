@@ -238,9 +238,13 @@ def _rounded(mode: str) -> Callable[[Any, int, str, int], Any]:
 
 
 def _round_double(value: float, places: int, mode: str) -> float:
-    if not math.isfinite(value):
+    """As the server's my_double_round(): scaled, then rint() or cut."""
+    scale = 10.0 ** abs(places)
+    scaled = value * scale if places >= 0 else value / scale
+    if not math.isfinite(scaled):
         return value
-    return float(Decimal(repr(value)).quantize(Decimal(1).scaleb(-places), mode, ARITHMETIC))
+    whole = float(math.trunc(scaled)) if mode == ROUND_DOWN else float(round(scaled))
+    return whole / scale if places >= 0 else whole * scale
 
 
 python_function("m_round", _rounded(ROUND_HALF_UP))
