@@ -15,27 +15,30 @@ from engine.errors import syntax_error
 
 WORD, QUOTED, STRING, INTEGER, DECIMAL, FLOAT, BYTES, PARAM, OPERATOR, END = range(10)
 
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<skip>(?:\s+|--(?=\s|$)[^\n]*|\#[^\n]*|/\*.*?(?:\*/|$))+)
-    | (?P<hex>0x[0-9A-Fa-f]+(?![\w$])|[xX]'[0-9A-Fa-f]*')
-    | (?P<bit>0b[01]+(?![\w$])|[bB]'[01]*')
-    | (?P<flt>(?:\d+\.\d*|\.\d+|\d+)[eE][+-]?\d+(?![\w$]))
-    | (?P<dec>(?:\d+\.\d*|(?<![\w$`])\.\d+)(?![\w$]))
-    | (?P<word>[\w$]+)
-    | (?P<str>'(?:[^'\\]+|\\.|'')*'|"(?:[^"\\]+|\\.|"")*")
-    | (?P<qid>`(?:[^`]|``)*`)
-    | (?P<par>\?)
-    | (?P<op><=>|<>|!=|>=|<=|:=|<<|>>|->>|->|\|\||&&|@@|[-+*/%=<>!~^&|(),.;{}:@])
-    """,
-    re.X | re.S,
-)
-_TOKEN_NO_ESCAPES: Final = re.compile(
-    _TOKEN.pattern.replace(
-        r"""'(?:[^'\\]+|\\.|'')*'|"(?:[^"\\]+|\\.|"")*\"""", r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
-    ),
-    re.X | re.S,
-)
+_WITH_ESCAPES: Final = r"""'(?:[^'\\]+|\\.|'')*'|"(?:[^"\\]+|\\.|"")*\""""
+_WITHOUT_ESCAPES: Final = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
+
+
+def _pattern(strings: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"""
+          (?P<skip>(?:\s+|--(?=\s|$)[^\n]*|\#[^\n]*|/\*.*?(?:\*/|$))+)
+        | (?P<hex>0x[0-9A-Fa-f]+(?![\w$])|[xX]'[0-9A-Fa-f]*')
+        | (?P<bit>0b[01]+(?![\w$])|[bB]'[01]*')
+        | (?P<flt>(?:\d+\.\d*|\.\d+|\d+)[eE][+-]?\d+(?![\w$]))
+        | (?P<dec>(?:\d+\.\d*|(?<![\w$`])\.\d+)(?![\w$]))
+        | (?P<word>[\w$]+)
+        | (?P<str>{strings})
+        | (?P<qid>`(?:[^`]|``)*`)
+        | (?P<par>\?)
+        | (?P<op><=>|<>|!=|>=|<=|:=|<<|>>|->>|->|\|\||&&|@@|[-+*/%=<>!~^&|(),.;{{}}:@])
+        """,
+        re.X | re.S,
+    )
+
+
+_TOKEN: Final = _pattern(_WITH_ESCAPES)
+_TOKEN_NO_ESCAPES: Final = _pattern(_WITHOUT_ESCAPES)
 
 _ESCAPE: Final = re.compile(r"\\(.)", re.S)
 _ESCAPED: Final = {

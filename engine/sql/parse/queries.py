@@ -238,10 +238,11 @@ class QueryParser(ExpressionParser):
         return ast.Limit(first)
 
     def _limit_value(self) -> ast.Expr:
+        token = self.token
         value = self._primary()
         if isinstance(value, ast.Param) or (isinstance(value, ast.Literal) and value.kind == "int"):
             return value
-        raise self.fail(self.tokens[self.position - 1])
+        raise self.fail(token)
 
     def _locking(self, select: ast.Select) -> None:
         while self.at_any("FOR", "LOCK"):
