@@ -50,6 +50,7 @@ _UNSUPPORTED: Final[dict[str, str]] = {
     "STOP": "STOP REPLICA",
     "BINLOG": "BINLOG",
     "CACHE": "CACHE INDEX",
+    "CHECKSUM": "CHECKSUM TABLE",
     "CLONE": "CLONE",
     "IMPORT": "IMPORT TABLE",
     "HELP": "HELP",

@@ -58,8 +58,10 @@ def test_moments(text, expected):
     assert found == (None if expected is None else Moment(*expected))
 
 
-NUMBERS = [(20200102, (2020, 1, 2)), (200102, (2020, 1, 2)),
-           (20200102030405, (2020, 1, 2, 3, 4, 5)), (70101, (2007, 1, 1)), (0, (0, 0, 0)), (-1, None), (20201301, None)]  # fmt: skip
+NUMBERS = [
+    (20200102, (2020, 1, 2)), (200102, (2020, 1, 2)), (20200102030405, (2020, 1, 2, 3, 4, 5)),
+    (70101, (2007, 1, 1)), (0, (0, 0, 0)), (-1, None), (20201301, None),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("number, expected", NUMBERS)
