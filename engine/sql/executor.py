@@ -38,8 +38,8 @@ from engine.sql.plans import (
     UpdatePlan,
 )
 from engine.sql.preparation import compile_for, prepare_statement
-from engine.sql.schema import ColumnDef, TableDef, quote
 from engine.sql.selects import RowStream, run_select
+from engine.sql.sessionstate import SessionState
 from engine.sql.shared import Shared, shared_of
 from engine.sql.text import expand_comments, single_statement, split_statements
 from engine.sql.timezones import find_zone
@@ -62,7 +62,7 @@ _T = TypeVar("_T")
 _P = TypeVar("_P", bound=Plan)
 
 
-class SqlSession(SessionLocks):
+class SqlSession(SessionState, SessionLocks):
     """See the module docstring. Attributes without an underscore are for `engine.sql` alone."""
 
     def __init__(
@@ -418,75 +418,6 @@ class SqlSession(SessionLocks):
             raise error(1365)
         if "ERROR_FOR_DIVISION_BY_ZERO" in self.variables.sql_mode:
             self.warn(1365, "Division by 0")
-
-    # time
-
-    def now_utc(self) -> datetime:
-        """The time of the running statement."""
-        if self._now is None:
-            fixed = self.variables.timestamp
-            seconds = self.info.clock.wall() if fixed is None else fixed
-            self._now = datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-        return self._now
-
-    def now(self) -> datetime:
-        """The time of the running statement in the session's zone."""
-        return self._local(self.now_utc())
-
-    def clock_now(self) -> datetime:
-        """The time at this moment, for SYSDATE()."""
-        wall = self.info.clock.wall()
-        return self._local(datetime.fromtimestamp(wall, UTC).replace(tzinfo=None))
-
-    def _local(self, moment: datetime) -> datetime:
-        if self.zone is UTC:
-            return moment
-        return moment.replace(tzinfo=UTC).astimezone(self.zone).replace(tzinfo=None)
-
-    def now_stored(self, column: ColumnDef) -> str:
-        """CURRENT_TIMESTAMP in a column's stored form."""
-        from engine.sql.functions.dates import clock_text
-
-        moment = self.now_utc() if column.type.name == "timestamp" else self.now()
-        return clock_text(moment, column.type.decimals)
-
-    # user variables and rows
-
-    def user_variable(self, name: str) -> Any:
-        found = self.user_variables.get(name)
-        return None if found is None else found[0]
-
-    def set_user_variable(self, name: str, value: Any, family: str) -> None:
-        from engine.sql.userstate import variable_type
-
-        self.user_variables[name] = (value, variable_type(value, family))
-
-    def local_row_value(self, position: int) -> Any:
-        """A TIMESTAMP of the row being inserted, in the session's zone."""
-        from engine.sql.functions.dates import from_utc
-
-        value = self.row_values[position]
-        return None if value is None else from_utc(self, value)
-
-    def stored_row(self, table: TableDef, rowid: Any) -> tuple[Any, ...]:
-        names = ", ".join(quote(column.name) for column in table.columns)
-        sql = f"SELECT {names} FROM {quote(table.sqlite_name)} WHERE {table.rowid} = ?"
-        row = self.db.execute(sql, (rowid,)).fetchone()
-        assert row is not None
-        return row  # type: ignore[no-any-return]
-
-    def next_auto_increment(self, table: TableDef) -> int:
-        wanted = self.variables.use_insert_id() if self.variables.insert_id else 0
-        counters = self.shared.auto_increment
-        if wanted:
-            counters.used(table, wanted)
-            return wanted
-        column = table.auto_column
-        assert column is not None
-        value = counters.next(self.db, table, self.info.epoch)
-        if value > column.type.integer_range()[1]:
-            raise error(1467)
-        return value
 
     # the session itself
 

@@ -3,7 +3,10 @@
 from engine.sql.functions import (
     aggregates,
     control,
+    datemath,
     dates,
+    datetexts,
+    datezones,
     forms,
     information,
     json,
@@ -11,4 +14,7 @@ from engine.sql.functions import (
     strings,
 )
 
-__all__ = ["aggregates", "control", "dates", "forms", "information", "json", "numbers", "strings"]
+__all__ = [
+    "aggregates", "control", "datemath", "dates", "datetexts", "datezones", "forms", "information",
+    "json", "numbers", "strings",
+]  # fmt: skip

@@ -4,12 +4,11 @@ simple_expr in the manual's "Expression Syntax"), so that precedence is MySQL's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from engine.errors import not_supported
 from engine.sql.parse import ast
-from engine.sql.parse.cursor import Cursor
+from engine.sql.parse.calls import WORD_RULES, CallParser
 from engine.sql.parse.keywords import (
     BARE_FUNCTIONS,
     CALLABLE_RESERVED,
@@ -30,7 +29,6 @@ from engine.sql.parse.lexer import (
     bit_value,
     hex_value,
 )
-from engine.sql.parse.type_names import parse_cast_type
 
 _COMPARISONS: Final = frozenset(["=", "<=>", ">=", ">", "<=", "<", "<>", "!="])
 # Binding power of bit_expr's binary operators, weakest first.
@@ -41,11 +39,8 @@ _BIT_OPERATORS: Final[dict[str, int]] = {
 _TYPED_LITERALS: Final = frozenset(["DATE", "TIME", "TIMESTAMP"])
 
 
-class ExpressionParser(Cursor):
+class ExpressionParser(CallParser):
     """Cursor plus the expression grammar; queries are supplied by the subclass."""
-
-    def query_in_parentheses(self) -> ast.Query:
-        raise NotImplementedError
 
     def at_query(self) -> bool:
         """Whether a query starts here, possibly after opening parentheses."""
@@ -356,7 +351,7 @@ class ExpressionParser(Cursor):
 
     def _word(self, token: Token) -> ast.Expr:
         upper = token.upper
-        rule = _WORD_RULES.get(upper)
+        rule = WORD_RULES.get(upper)
         if rule is not None:
             found = rule(self)
             if found is not None:
@@ -425,219 +420,6 @@ class ExpressionParser(Cursor):
             if not self.take(","):
                 return items
 
-    # calls
-
-    def _call(self, name: str) -> ast.Expr:
-        special = _CALL_RULES.get(name)
-        if special is not None:
-            return special(self)
-        self.expect("(")
-        distinct = self.take("DISTINCT")
-        if not distinct:
-            self.take("ALL")
-        if self.take("*"):
-            args: list[ast.Expr] = [ast.Star()]
-        else:
-            args = [] if self.token.upper == ")" else self.expression_list()
-        self.expect(")")
-        call = ast.Func(name, args, distinct)
-        return self._windowed(call)
-
-    def _windowed(self, call: ast.Func) -> ast.Func:
-        if self.at("RESPECT", "NULLS"):
-            self.seek(self.position + 2)
-        if not self.take("OVER"):
-            return call
-        if self.token.upper == "(":
-            call.window = self.window_in_parentheses()
-        else:
-            call.window = ast.Window(name=self.identifier())
-        return call
-
-    def window_in_parentheses(self) -> ast.Window:
-        self.expect("(")
-        window = ast.Window()
-        if self.at_identifier() and not self.at_any("PARTITION", "ROWS", "RANGE", "GROUPS"):
-            window.name = self.identifier()
-        if self.take("PARTITION", "BY"):
-            window.partition = self.expression_list()
-        if self.take("ORDER", "BY"):
-            window.order = self.order_list()
-        start = self.token.start
-        if self.take_any("ROWS", "RANGE"):
-            while self.token.upper != ")":
-                if self.at_end():
-                    raise self.fail()
-                self.advance()
-            window.frame = self.text_since(start)
-        self.expect(")")
-        return window
-
-    def _case(self) -> ast.Expr:
-        self.advance()
-        operand = None if self.token.upper == "WHEN" else self.expression()
-        whens = []
-        while self.take("WHEN"):
-            condition = self.expression()
-            self.expect("THEN")
-            whens.append((condition, self.expression()))
-        if not whens:
-            raise self.fail()
-        default = self.expression() if self.take("ELSE") else None
-        self.expect("END")
-        return ast.Case(operand, whens, default)
-
-    def _exists(self) -> ast.Expr | None:
-        if self.peek().upper != "(":
-            return None
-        self.advance()
-        return ast.Exists(self.query_in_parentheses())
-
-    def _binary(self) -> ast.Expr:
-        self.advance()
-        return ast.Cast(self._simple(), ast.TypeName("binary"))
-
-    def _row(self) -> ast.Expr | None:
-        if self.peek().upper != "(":
-            return None
-        self.advance()
-        self.expect("(")
-        items = self.expression_list()
-        self.expect(")")
-        return ast.Row(items)
-
-    def _default(self) -> ast.Expr:
-        self.advance()
-        if not self.take("("):
-            return ast.DefaultOf()
-        column = self.identifier()
-        self.expect(")")
-        return ast.DefaultOf(column)
-
-    def _not_simple(self) -> ast.Expr | None:
-        """NOT inside a tighter context: HIGH_NOT_PRECEDENCE is off, so it is a syntax error."""
-        raise self.fail()
-
-    def _cast_call(self) -> ast.Expr:
-        self.expect("(")
-        operand = self.expression()
-        self.expect("AS")
-        type_name = parse_cast_type(self)
-        self.expect(")")
-        return ast.Cast(operand, type_name)
-
-    def _convert_call(self) -> ast.Expr:
-        self.expect("(")
-        operand = self.expression()
-        if self.take("USING"):
-            charset = self.name_or_string().lower()
-            self.expect(")")
-            if charset == "binary":
-                return ast.Cast(operand, ast.TypeName("binary"))
-            return ast.Cast(operand, ast.TypeName("char", charset=charset))
-        self.expect(",")
-        type_name = parse_cast_type(self)
-        self.expect(")")
-        return ast.Cast(operand, type_name)
-
-    def _extract_call(self) -> ast.Expr:
-        self.expect("(")
-        unit = self._unit()
-        self.expect("FROM")
-        operand = self.expression()
-        self.expect(")")
-        return ast.Func("EXTRACT", [ast.Literal(unit, "string"), operand])
-
-    def _unit(self) -> str:
-        unit = self.any_word().upper().removeprefix("SQL_TSI_")
-        if unit not in INTERVAL_UNITS:
-            raise self.fail(self.tokens[self.position - 1])
-        return unit
-
-    def _unit_first_call(self, name: str) -> ast.Expr:
-        self.expect("(")
-        unit = self._unit()
-        self.expect(",")
-        args = self.expression_list()
-        self.expect(")")
-        return ast.Func(name, [ast.Literal(unit, "string"), *args])
-
-    def _get_format_call(self) -> ast.Expr:
-        self.expect("(")
-        kind = self.take_any("DATE", "TIME", "DATETIME", "TIMESTAMP")
-        if kind is None:
-            raise self.fail()
-        self.expect(",")
-        style = self.expression()
-        self.expect(")")
-        kind = "DATETIME" if kind == "TIMESTAMP" else kind
-        return ast.Func("GET_FORMAT", [ast.Literal(kind, "string"), style])
-
-    def _trim_call(self) -> ast.Expr:
-        self.expect("(")
-        side = self.take_any("BOTH", "LEADING", "TRAILING") or ""
-        removed: ast.Expr = ast.Literal(" ", "string")
-        if side and self.take("FROM"):
-            operand = self.expression()
-        else:
-            operand = self.expression()
-            if self.take("FROM"):
-                removed, operand = operand, self.expression()
-        self.expect(")")
-        name = {"LEADING": "TRIM_LEADING", "TRAILING": "TRIM_TRAILING"}.get(side, "TRIM_BOTH")
-        return ast.Func(name, [operand, removed])
-
-    def _substring_call(self) -> ast.Expr:
-        self.expect("(")
-        args = [self.expression()]
-        if self.take("FROM"):
-            args.append(self.expression())
-            if self.take("FOR"):
-                args.append(self.expression())
-        else:
-            while self.take(","):
-                args.append(self.expression())
-        self.expect(")")
-        return ast.Func("SUBSTRING", args)
-
-    def _position_call(self) -> ast.Expr:
-        self.expect("(")
-        needle = self._bit_expression(1)
-        self.expect("IN")
-        haystack = self.expression()
-        self.expect(")")
-        return ast.Func("LOCATE", [needle, haystack])
-
-    def _char_call(self) -> ast.Expr:
-        self.expect("(")
-        args = self.expression_list()
-        charset = self.name_or_string().lower() if self.take("USING") else None
-        self.expect(")")
-        call = ast.Func("CHAR", args)
-        if charset is None or charset == "binary":
-            return call
-        return ast.Cast(call, ast.TypeName("char", charset=charset))
-
-    def _group_concat_call(self) -> ast.Expr:
-        self.expect("(")
-        distinct = self.take("DISTINCT")
-        args = self.expression_list()
-        order = self.order_list() if self.take("ORDER", "BY") else []
-        separator = self.string() if self.take("SEPARATOR") else ","
-        self.expect(")")
-        return self._windowed(ast.Func("GROUP_CONCAT", args, distinct, order, separator))
-
-    def _values_call(self) -> ast.Expr:
-        self.expect("(")
-        column = self.identifier()
-        while self.take("."):
-            column = self.any_word()
-        self.expect(")")
-        return ast.ValuesOf(column)
-
-    def _match_call(self) -> ast.Expr:
-        raise not_supported("FULLTEXT search (MATCH ... AGAINST)")
-
 
 def bytes_value(token: Token) -> bytes:
     return (
@@ -645,42 +427,3 @@ def bytes_value(token: Token) -> bytes:
         if token.text[1] in "xX" or token.text[0] in "xX"
         else bit_value(token.text)
     )
-
-
-def _constant(value: bool | None) -> Callable[[ExpressionParser], ast.Expr]:
-    def rule(parser: ExpressionParser) -> ast.Expr:
-        parser.advance()
-        return ast.Literal(value, "null" if value is None else "bool")
-
-    return rule
-
-
-_WORD_RULES: Final[dict[str, Callable[[ExpressionParser], ast.Expr | None]]] = {
-    "NULL": _constant(None),
-    "TRUE": _constant(True),
-    "FALSE": _constant(False),
-    "CASE": ExpressionParser._case,
-    "EXISTS": ExpressionParser._exists,
-    "BINARY": ExpressionParser._binary,
-    "ROW": ExpressionParser._row,
-    "DEFAULT": ExpressionParser._default,
-    "NOT": ExpressionParser._not_simple,
-}
-
-_CALL_RULES: Final[dict[str, Callable[[ExpressionParser], ast.Expr]]] = {
-    "CAST": ExpressionParser._cast_call,
-    "CONVERT": ExpressionParser._convert_call,
-    "EXTRACT": ExpressionParser._extract_call,
-    "TIMESTAMPDIFF": lambda parser: parser._unit_first_call("TIMESTAMPDIFF"),
-    "TIMESTAMPADD": lambda parser: parser._unit_first_call("TIMESTAMPADD"),
-    "GET_FORMAT": ExpressionParser._get_format_call,
-    "TRIM": ExpressionParser._trim_call,
-    "SUBSTRING": ExpressionParser._substring_call,
-    "SUBSTR": ExpressionParser._substring_call,
-    "MID": ExpressionParser._substring_call,
-    "POSITION": ExpressionParser._position_call,
-    "CHAR": ExpressionParser._char_call,
-    "GROUP_CONCAT": ExpressionParser._group_concat_call,
-    "VALUES": ExpressionParser._values_call,
-    "MATCH": ExpressionParser._match_call,
-}
