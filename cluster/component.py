@@ -38,6 +38,8 @@ def run(kind: str, file: Path) -> None:
     # What is loaded now lives as long as the process: keep the collector from walking it again.
     gc.collect()
     gc.freeze()
+    # Nearly everything a request makes is freed by reference counts: look for cycles less often.
+    gc.set_threshold(20_000, 20, 20)
     try:
         trio.run(_main, body, runtime, envelope.stop_on_stdin_eof)
     except (OperatingError, BaseExceptionGroup) as error:

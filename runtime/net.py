@@ -124,9 +124,13 @@ class Net(Protocol):
         address: Address,
         handler: StreamHandler,
         *,
+        short: bool = False,
         task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve until cancelled; `started` gets the actual address. Raises ListenFailed.
+
+        `short`: on a loopback address, also let peers on this machine in without TCP, where the
+        system has a way; `dial` takes it by itself.
 
         The stream is closed when its handler returns. A handler that fails is logged and takes
         nobody else down.

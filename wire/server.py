@@ -102,7 +102,7 @@ class RpcServer:
         task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         """Serve until cancelled; `started` gets the actual address. Raises ListenFailed."""
-        await self._net.serve(address, self.serve_stream, task_status=task_status)
+        await self._net.serve(address, self.serve_stream, short=True, task_status=task_status)
 
     async def serve_stream(self, stream: ByteStream, address: Address) -> None:
         """Serve one connection until it ends."""

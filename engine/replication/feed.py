@@ -1,7 +1,9 @@
 """The writer's end of the redo stream.
 
-One task sends whatever is new to all readers when the VDL has moved: at once when it was idle and
-otherwise every `FLUSH_SECONDS`. The bytes are encoded once for all. Records above the VDL go
+One task sends whatever is new to all readers when the VDL has moved: at once when the last message
+is `FLUSH_SECONDS` old, otherwise with the next move of the VDL after that, or at the next sweep. So
+under load the commits themselves are the clock: a timer per message would cost more than the
+message. The bytes are encoded once for all. Records above the VDL go
 along, so that at the next message a reader has most of what it may then show.
 
 Nothing here waits for a reader: one whose outbox is full loses its connection and subscribes again.
@@ -31,7 +33,8 @@ from volume.model import Lsn
 from wire.envelope import encode_notify
 from wire.rpc import Peer, RpcError
 
-FLUSH_SECONDS: Final = 0.002
+FLUSH_SECONDS: Final = 0.004
+SWEEP_SECONDS: Final = 0.004  # how late the last commit of a burst may leave
 HEARTBEAT_SECONDS: Final = 0.1
 LOST_SECONDS: Final = 10.0  # a reader that went is expected back within this: its snapshots count
 SILENT_SECONDS: Final = 30.0  # one that is connected but stopped must not hold the log for ever
@@ -70,7 +73,9 @@ class RedoFeed:
         self._source = source
         self._info = info
         self._readers: dict[str, Subscriber] = {}
-        self._news: trio.Event | None = None
+        self._news: trio.Event | None = None  # while the sending task sleeps
+        self._late: trio.Event | None = None  # while the sweeper sleeps
+        self._flushed_at = 0.0
         self._sent_vdl = int(source.vdl)
         self._durable_at = runtime.clock.wall()
         self._opened_at = runtime.clock.monotonic()
@@ -84,7 +89,11 @@ class RedoFeed:
     def on_durable(self) -> None:
         if self._durable_at == 0.0:
             self._durable_at = self._clock.wall()
-        self._wake()
+        if self._clock.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self._wake()
+        elif self._late is not None:
+            self._late.set()
+            self._late = None
 
     def _wake(self) -> None:
         if self._news is not None:
@@ -144,15 +153,26 @@ class RedoFeed:
         """Send until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._beat)
+            nursery.start_soon(self._sweep)
             await self._flush_forever()
 
     async def _flush_forever(self) -> None:
         while True:
-            if not self._anything_new():
-                news = self._news = trio.Event()
-                await news.wait()
+            news = self._news = trio.Event()
+            await news.wait()
             self.flush()
-            await self._clock.sleep(FLUSH_SECONDS)
+
+    async def _sweep(self) -> None:
+        """Send what came too soon after a message and was not followed by more."""
+        while True:
+            if not self._anything_new():
+                late = self._late = trio.Event()
+                await late.wait()
+            await self._clock.sleep(SWEEP_SECONDS)
+            if self._anything_new() and (
+                self._clock.monotonic() - self._flushed_at >= FLUSH_SECONDS
+            ):
+                self._wake()
 
     def _anything_new(self) -> bool:
         return self._source.vdl > self._sent_vdl or any(
@@ -164,6 +184,7 @@ class RedoFeed:
     def flush(self) -> None:
         """Send every reader what it lacks."""
         self.flushes += 1
+        self._flushed_at = self._clock.monotonic()
         source = self._source
         vdl, newest = source.vdl, Lsn(self._newest)
         durable_at = self._durable_at or self._clock.wall()

@@ -232,6 +232,7 @@ class MemoryNet:
         address: Address,
         handler: StreamHandler,
         *,
+        short: bool = False,
         task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         if address.port == 0:

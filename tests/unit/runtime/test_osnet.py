@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,6 +70,31 @@ async def test_a_dial_gives_up_in_time(autojump_clock: trio.testing.MockClock) -
         with pytest.raises(ConnectFailed, match=r"no answer within 2 s"):
             while True:  # until the backlog is full nobody has to accept for a dial to succeed
                 (await net.dial(address, timeout=2)).close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract local sockets are Linux's")
+async def test_peers_on_this_machine_take_the_short_way(nursery: trio.Nursery) -> None:
+    net, _ = make()
+    families: list[bool] = []
+
+    async def handler(stream: ByteStream, peer: Address) -> None:
+        families.append(peer.port == 0)  # a local socket's other end has no port
+        await stream.send_all(b"served")
+
+    async def serve(short: bool, task_status: trio.TaskStatus[Address]) -> None:
+        await net.serve(LOOPBACK, handler, short=short, task_status=task_status)
+
+    for short in (True, False):
+        address = await nursery.start(serve, short)
+        stream = await net.dial(address, timeout=2)
+        assert await stream.receive_some() == b"served"
+        stream.close()
+        with socket.socket() as plain:  # the address itself serves everybody
+            plain.connect((address.host, address.port))
+            plain.setblocking(False)
+            await trio.lowlevel.wait_readable(plain)
+            assert plain.recv(100) == b"served"
+    assert families == [True, False, False, False]
 
 
 async def test_unknown_names_are_operating_errors() -> None:
