@@ -15,6 +15,7 @@ import click
 from attrs import evolve, frozen
 
 from benchmarks import lag, machine, report, sysbench
+from benchmarks.cpu import wait_quiet
 from benchmarks.mariadb import MariaDbAlone, MariaDbSemiSync
 from benchmarks.rounds import Cell, Results, Sample, schedule
 from benchmarks.sixfold import Sixfold
@@ -99,6 +100,7 @@ def main(
 
 
 def compare(plan: Plan, only: str | None) -> report.Run:
+    about = machine.describe()  # before we load it ourselves
     with ExitStack() as cleanup:
         root = Path(tempfile.mkdtemp(prefix="sixfold-bench-"))
         cleanup.callback(shutil.rmtree, root, ignore_errors=True)
@@ -116,7 +118,7 @@ def compare(plan: Plan, only: str | None) -> report.Run:
         return report.Run(
             results=Results(samples),
             lags=lags,
-            machine=machine.describe(),
+            machine=about,
             versions={system.name: system.version() for system in systems},
             rounds=plan.rounds,
             seconds=plan.seconds,
@@ -143,8 +145,10 @@ def _samples(plan: Plan, systems: Sequence[System]) -> Iterator[Sample]:
     by_name = {system.name: system for system in systems}
     for workload in plan.workloads:
         targets: dict[str, Endpoint] = {name: one.writer for name, one in by_name.items()}
+        owner = dict(by_name)
         if workload in sysbench.READS and report.SIXFOLD in by_name:
             targets[report.SIXFOLD_READERS] = by_name[report.SIXFOLD].reads
+            owner[report.SIXFOLD_READERS] = by_name[report.SIXFOLD]
         for threads in plan.threads:
             cell = Cell(workload, threads)
             for number, name in schedule(list(targets), plan.rounds):
@@ -160,6 +164,7 @@ def _samples(plan: Plan, systems: Sequence[System]) -> Iterator[Sample]:
                     f"{measured.per_second:>10,.0f}/s  p99 {measured.p99_ms:.2f} ms"
                 )
                 yield Sample(cell, name, number, measured)
+                wait_quiet(owner[name].pids())
 
 
 def _lag(plan: Plan, system: System, replica: Endpoint, threads: int) -> lag.Lag:
@@ -180,6 +185,7 @@ def _lag(plan: Plan, system: System, replica: Endpoint, threads: int) -> lag.Lag
     finally:
         load.terminate()
         load.wait()
+    wait_quiet(system.pids())
     _say(
         f"lag {threads:>2} threads  {system.name:<25}"
         f" p50 {found.p50_ms:.1f} p99 {found.p99_ms:.1f} ms"

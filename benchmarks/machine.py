@@ -23,6 +23,9 @@ def describe() -> dict[str, str]:
         "sqlite (apsw)": metadata.version("apsw"),
         "trio": metadata.version("trio"),
         "sysbench": _sysbench_version(),
+        "load average before the run (1, 5, 15 min)": ", ".join(
+            f"{x:.1f}" for x in os.getloadavg()
+        ),
     }
 
 

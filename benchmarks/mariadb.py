@@ -80,7 +80,9 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
+                # Its own group, so that Ctrl-C is ours to pass on; our own session, because Linux
+                # shares the CPU out by session and every system shall get the same.
+                process_group=0,
             )
         self._wait_up()
 
@@ -128,6 +130,11 @@ class Server:
                 cursor.execute(statement)
             return list(cursor.fetchall())
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         process = self._process
         if process is None or process.poll() is not None:
@@ -170,6 +177,9 @@ class MariaDbAlone:
 
     def version(self) -> str:
         return str(self._server.admin("SELECT VERSION() AS v")[0]["v"])
+
+    def pids(self) -> dict[str, int]:
+        return {"server": self._server.pid}
 
 
 @define
@@ -231,6 +241,9 @@ class MariaDbSemiSync:
 
     def version(self) -> str:
         return str(self._servers[0].admin("SELECT VERSION() AS v")[0]["v"])
+
+    def pids(self) -> dict[str, int]:
+        return {f"server-{number}": server.pid for number, server in enumerate(self._servers, 1)}
 
 
 __all__ = ["DATABASE", "MariaDbAlone", "MariaDbSemiSync"]

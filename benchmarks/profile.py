@@ -24,6 +24,7 @@ import click
 from attrs import frozen
 
 from benchmarks import machine, sysbench
+from benchmarks.cpu import cpu_ns, used_ns, wait_quiet
 from benchmarks.instrumented import PROFILE_SUFFIX, PROGRAM
 from benchmarks.sixfold import Sixfold
 from benchmarks.systems import BenchmarkError
@@ -84,12 +85,13 @@ def measure(cluster: Sixfold, workload: str, rows: int, seconds: int) -> Measure
 
     load()  # plans cached, pages in the pool
     pids = cluster.pids()
-    idle = _cpu_over(pids, seconds, lambda: time.sleep(seconds))
-    before = {name: _cpu_ns(pid) for name, pid in pids.items()}
+    wait_quiet(pids)
+    idle = used_ns(pids, seconds)
+    before = {name: cpu_ns(pid) for name, pid in pids.items()}
     measured = load()
     statements = measured.per_second * seconds
     cpu = {
-        name: max(0.0, _cpu_ns(pid) - before[name] - idle[name]) / 1000 / statements
+        name: max(0.0, cpu_ns(pid) - before[name] - idle[name]) / 1000 / statements
         for name, pid in pids.items()
     }
     writer = cluster.status()["writer"]
@@ -103,16 +105,6 @@ def measure(cluster: Sixfold, workload: str, rows: int, seconds: int) -> Measure
             for name in profiled
         },
     )
-
-
-def _cpu_over(pids: Mapping[str, int], seconds: int, wait: Any) -> dict[str, float]:
-    before = {name: _cpu_ns(pid) for name, pid in pids.items()}
-    wait()
-    return {name: _cpu_ns(pid) - before[name] for name, pid in pids.items()}
-
-
-def _cpu_ns(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
 def _grouped(cpu: Mapping[str, float], writer: str) -> dict[str, float]:

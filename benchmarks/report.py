@@ -107,7 +107,8 @@ def page(run: Run) -> str:
             "# Benchmarks",
             "",
             f"Written by `{run.command}`. {run.rounds} rounds of {run.seconds} s for each system, "
-            f"workload and thread count, {run.rows:,} rows; systems take turns within a round. "
+            f"workload and thread count, {run.rows:,} rows; systems take turns within a round, and "
+            "each gets the time to finish its background work before the next one's turn. "
             "Rates are medians over the rounds, ratios are medians of the ratios within a round. "
             "All systems and the load generator share one machine.",
             "",

@@ -6,17 +6,20 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import define
 
-from benchmarks.systems import BenchmarkError, Endpoint, free_port
+from benchmarks.systems import BenchmarkError, Endpoint, free_port, tail
 
 PROGRAM = ("-m", "cluster.cli")
 USER = "admin"
 START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+READY_LINE = "connect with:"
 
 
 @define
@@ -25,18 +28,35 @@ class Sixfold:
     name: str = "Sixfold"
     program: Sequence[str] = PROGRAM  # what Python runs as the `sixfold` command
     _status: dict[str, Any] | None = None
+    _launcher: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """In the foreground of our own session, as `benchmarks.mariadb` explains."""
         port = free_port(16306, span=2)
-        self._run("up", "--data", str(self.root), "--port", str(port), "--detach")
+        output = self.root.with_suffix(".out")
+        with output.open("wb") as out:
+            self._launcher = subprocess.Popen(
+                self._command("up", "--data", str(self.root), "--port", str(port)),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                process_group=0,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while READY_LINE not in output.read_text():
+            if self._launcher.poll() is not None or time.monotonic() > deadline:
+                raise BenchmarkError(f"sixfold up: {tail(output)}")
+            time.sleep(0.05)
         self._status = self.status()
 
     def stop(self) -> None:
-        subprocess.run(
-            [sys.executable, *self.program, "down", "--data", str(self.root)],
-            capture_output=True,
-            check=False,
-        )
+        if self._launcher is not None:
+            self._launcher.terminate()
+            try:
+                self._launcher.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._launcher.kill()  # its components end with it
+                self._launcher.wait()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def status(self) -> dict[str, Any]:
@@ -75,9 +95,12 @@ class Sixfold:
         assert self._status is not None
         return _parse(self._status[key])
 
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, *self.program, *arguments]
+
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [sys.executable, *self.program, *arguments],
+            self._command(*arguments),
             capture_output=True,
             text=True,
             check=False,

@@ -62,6 +62,10 @@ class System(Protocol):
 
     def version(self) -> str: ...
 
+    def pids(self) -> dict[str, int]:
+        """Its processes, by name."""
+        ...
+
 
 def find_program(*names: str) -> str:
     for name in names:
