@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import trio
 from attrs import field, frozen
-from volume.topologydoc import TopologyStore
 
 from failover.control import MonitorControl
 from failover.loop import Monitor
@@ -18,6 +17,7 @@ from failover.topology import Member
 from runtime.net import Address
 from runtime.seams import Runtime
 from volume.model import VolumeConfig
+from volume.topologydoc import TopologyStore
 
 
 @frozen
