@@ -33,7 +33,7 @@ from volume.model import Lsn
 from wire.envelope import encode_notify
 from wire.rpc import Peer, RpcError
 
-FLUSH_SECONDS: Final = 0.004
+FLUSH_SECONDS: Final = 0.002
 SWEEP_SECONDS: Final = 0.004  # how late the last commit of a burst may leave
 HEARTBEAT_SECONDS: Final = 0.1
 LOST_SECONDS: Final = 10.0  # a reader that went is expected back within this: its snapshots count
