@@ -106,7 +106,8 @@ class SqlSession(SessionState, SessionLocks):
         self.user_variables: dict[str, tuple[Any, Any]] = {}
         self.warnings: list[tuple[str, int, str]] = []
         self.warning_count = 0
-        self.row_count = -1
+        self.row_count = -1  # ROW_COUNT(): of the statement before the running one
+        self._counted = -1
         self.found_rows = 0
         self.explicit_insert_id: int | None = None
         self.statement_state: dict[Any, Any] = {}
@@ -200,6 +201,7 @@ class SqlSession(SessionState, SessionLocks):
         """Execute; on an error what the statement did is undone, and it alone."""
         if self.open_stream is not None:
             self.open_stream.close()
+        self.row_count = self._counted
         self._now = None
         if statement.settings != self.settings:
             statement = statement.under(self.settings)
@@ -234,7 +236,7 @@ class SqlSession(SessionState, SessionLocks):
                 self.transaction.statement_done()
 
     def _count_rows(self, result: Result) -> None:
-        self.row_count = result.affected_rows if isinstance(result, Ok) else -1
+        self._counted = result.affected_rows if isinstance(result, Ok) else -1
 
     def _plan_for(self, statement: Statement, params: Sequence[Any]) -> Plan:
         """The plan for these parameters, good for the catalogue as this session sees it now."""
@@ -262,7 +264,7 @@ class SqlSession(SessionState, SessionLocks):
         if plan.functions or plan.virtual:
             self.bindings.ensure(plan)
             self.statement_state.clear()
-        self.row_count = -1
+        self._counted = -1
         return run_select(self, plan, params)
 
     def _current(self, statement: Statement, plan: _P, params: Any) -> _P:
@@ -406,7 +408,7 @@ class SqlSession(SessionState, SessionLocks):
         self.variables.warning_count = self.warning_count
 
     def _note_error(self, problem: SqlError) -> None:
-        self.row_count = -1
+        self._counted = -1
         self.warnings = [*self.warnings, ("Error", problem.errno, problem.message)]
         self.warning_count = len(self.warnings)
         self.variables.error_count = 1

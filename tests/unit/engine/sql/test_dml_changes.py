@@ -254,3 +254,14 @@ async def test_writes_on_a_reader():
             "statement"
         )
     assert await rows(session, "SELECT * FROM r") == []
+
+
+async def test_row_count_is_of_the_statement_before():
+    session = await setup()
+    await run(session, "CREATE TABLE counted(id INT PRIMARY KEY, n INT)")
+    assert await value(session, "SELECT row_count()") == 0
+    await run(session, "INSERT INTO counted VALUES (1, 1), (2, 2)")
+    assert await value(session, "SELECT row_count()") == 2
+    assert await value(session, "SELECT row_count()") == -1
+    await run(session, "UPDATE counted SET n = n + 1 WHERE id = 1")
+    assert await value(session, "SELECT row_count() FROM counted WHERE id = 1") == 1
