@@ -13,7 +13,7 @@ import apsw
 
 from engine.errors import SqlError, duplicate_entry, error
 from engine.sql import values
-from engine.sql.assign import Problems, WarningSink, implicit_default, store_for
+from engine.sql.assign import Problems, implicit_default, store_for
 from engine.sql.compile.defaults import literal_default
 from engine.sql.schema import (
     LITERAL_DEFAULT,
@@ -113,11 +113,9 @@ def holds(old: ColumnDef, new: ColumnDef) -> bool:
         low, high = a.integer_range()
         return b.integer_range()[0] <= low and high <= b.integer_range()[1]
     if a.family == "string":
-        return (
-            "char" != a.name == b.name != "char"
-            and a.collation == b.collation
-            and (a.length <= b.length)
-        )
+        # CHAR loses its trailing spaces when stored, so it is always converted.
+        alike = a.name == b.name != "char" and a.collation == b.collation
+        return alike and a.length <= b.length
     if a.family in ("enum", "set"):
         return b.members[: len(a.members)] == a.members and a.collation == b.collation
     return False
@@ -201,6 +199,3 @@ def _reader(column: ColumnDef, source: ColumnDef | None, now: str) -> _Convert:
         return store(printer(value) if printer is not None else value, problems)
 
     return read
-
-
-__all__ = ["Sources", "WarningSink", "create_indexes", "drop_indexes", "rebuild", "rename_storage"]
